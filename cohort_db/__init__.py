@@ -1,0 +1,1 @@
+"""Patients and results as rows: MIMIC-IV folders in, one relational store out. No torch, no UI."""

@@ -1,0 +1,1 @@
+"""Stored results in, pictures out: pages, charts and components of the Streamlit app."""

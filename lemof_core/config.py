@@ -1,0 +1,119 @@
+"""What a run is made with: frozen dataclasses, one sentence and unit a field, stored as JSON with the run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from lemof_core.errors import ModelMistake
+
+PRESETS = ("robust", "paper")
+FITTINGS = ("oof5", "holdout", "naive")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How an encoder with its level heads is trained."""
+
+    max_epochs: int = 16  # passes over the training rows
+    patience: int = 4  # epochs without a better validation loss before stopping
+    batch_size: int = 64  # samples a step
+    lr: float = 1e-3  # peak AdamW learning rate, cosine to zero
+    weight_decay: float = 1e-4  # AdamW
+    pretrain_epochs: int = 0  # epochs on the auxiliary targets alone before the label is seen
+    aux_weight: float = 0.0  # weight of the auxiliary loss beside the label loss
+
+
+@dataclass(frozen=True)
+class CrossAttentionConfig:
+    """Module 2: how the best levels attend to each other."""
+
+    d: int = 64  # width of queries, keys and values
+    n_heads: int = 4  # attention heads; the paper writes one
+    residual: bool = True  # add the query token's own content to what it attends to
+    mlp_head: bool = True  # small MLP before the output; the paper's eq. 12 is linear
+    skip: bool = True  # pooled ECG and raw EHR summaries reach the head beside the attention
+    own_ehr_tokens: bool = True  # offer a "level 0": EHR tokens learnt by M2 itself
+    max_epochs: int = 14  # passes over the training rows
+    patience: int = 3  # epochs without a better validation loss
+    lr: float = 1e-3  # AdamW learning rate
+    weight_decay: float = 1e-2  # AdamW
+    dropout: float = 0.2  # in the head
+
+
+@dataclass(frozen=True)
+class DecisionConfig:
+    """Modules 1 and 3: the logistic stack G and its calibration."""
+
+    link: str = "logit"  # G reads standardised level logits, or "prob": plain probabilities (paper)
+    nonnegative: bool = True  # weights >= 0
+    penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)  # ridge towards equal weights, chosen by nested CV
+    n_bootstrap: int = 200  # refits for k* frequencies and prediction intervals
+    n_background: int = 256  # port rows that absent players are averaged over
+    n_input_background: int = 16  # whole patients that input_phi averages over
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that makes a run; two equal configs on equal data give equal weights."""
+
+    task: str = "los"
+    fusion: str = "lemof"
+    preset: str = "robust"
+    ecg_encoder: str = "resnet"
+    ehr_encoder: str = "ft_transformer"
+    fitting: str = "oof5"
+    seed: int = 0
+    n_folds: int = 5  # folds of oof fitting
+    level_choice: str = "cv_gain"  # levels M2 reads: cv_gain over M1 (robust) or k_star (paper)
+    ecg_training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(max_epochs=14, pretrain_epochs=10, aux_weight=0.5)
+    )
+    ehr_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(max_epochs=12, lr=5e-4))
+    cross: CrossAttentionConfig = field(default_factory=CrossAttentionConfig)
+    decision: DecisionConfig = field(default_factory=DecisionConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse values that no fit could honour."""
+        if self.preset not in PRESETS:
+            raise ModelMistake(f"preset must be one of {', '.join(PRESETS)}, however: {self.preset!r}")
+        if self.fitting not in FITTINGS:
+            raise ModelMistake(f"fitting must be one of {', '.join(FITTINGS)}, however: {self.fitting!r}")
+        if self.level_choice not in ("cv_gain", "k_star"):
+            raise ModelMistake(f"level_choice must be cv_gain or k_star, however: {self.level_choice!r}")
+        if self.n_folds < 2:
+            raise ModelMistake(f"n_folds must be at least 2, however: {self.n_folds}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the config as plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> RunConfig:
+        """Return the config that `to_json` wrote."""
+        parts = dict(document)
+        parts["ecg_training"] = TrainingConfig(**parts["ecg_training"])
+        parts["ehr_training"] = TrainingConfig(**parts["ehr_training"])
+        parts["cross"] = CrossAttentionConfig(**parts["cross"])
+        decision = dict(parts["decision"])
+        decision["penalties"] = tuple(decision["penalties"])
+        parts["decision"] = DecisionConfig(**decision)
+        return cls(**parts)
+
+
+def preset(name: str, **changes: Any) -> RunConfig:
+    """Return the named preset with top-level fields changed: `robust` (default) or `paper` (literal)."""
+    config = RunConfig()
+    if name == "paper":
+        config = RunConfig(
+            preset="paper",
+            level_choice="k_star",
+            ecg_training=TrainingConfig(max_epochs=14),
+            cross=CrossAttentionConfig(
+                n_heads=1, residual=False, mlp_head=False, skip=False, own_ehr_tokens=False, dropout=0.0
+            ),
+            decision=DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,)),
+        )
+    elif name != "robust":
+        raise ModelMistake(f"preset must be one of {', '.join(PRESETS)}, however: {name!r}")
+    return replace(config, **changes)

@@ -1,0 +1,171 @@
+"""Ports in, the final calibrated log-odds out: Modules 1 and 3 as one float64 function F (LeMoF eq. 4, 8, 13).
+
+Ports are the seven inner predictions as log-odds: ecg_1..3, ehr_1..3 (level heads) and cross (y_Omega2).
+A stay without an ECG has a path of its own with the three EHR ports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from lemof_core.config import DecisionConfig
+from lemof_core.level_importance import best_level, mean_abs_phi
+from lemof_core.logistic import Logistic, choose_penalty, cross_fit, fit_logistic
+
+ECG_PORTS = ("ecg_1", "ecg_2", "ecg_3")
+EHR_PORTS = ("ehr_1", "ehr_2", "ehr_3")
+PORTS = {"both": (*ECG_PORTS, *EHR_PORTS, "cross"), "ehr": EHR_PORTS}
+PORTS["m1"] = (*ECG_PORTS, *EHR_PORTS)  # both modalities without the cross port: what the paper calls M1
+UNIONS = {"both": ((0, 1, 2), (3, 4, 5), (6,)), "ehr": ((0, 1, 2),)}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One path's stack: G per modality, k*, G_O1, G_final (None where there is no cross port), Platt."""
+
+    path: str
+    metas: dict[str, Logistic]
+    k_star: dict[str, int]
+    aggregate: Logistic
+    final: Logistic | None
+    platt: Logistic
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Return the names of the ports, in the order of the columns of F's argument."""
+        return PORTS[self.path]
+
+    def stages(self, ports: Any) -> dict[str, Any]:
+        """Return every inner value as log-odds (N,): y_meta and y_best per modality, O1, raw final, final."""
+        inner: dict[str, Any] = {}
+        columns = []
+        for index, modality in enumerate(self.metas):
+            levels = ports[..., 3 * index : 3 * index + 3]
+            inner[f"meta_{modality}"] = self.metas[modality].logit(levels)
+            inner[f"best_{modality}"] = levels[..., self.k_star[modality] - 1]
+            columns += [inner[f"meta_{modality}"], inner[f"best_{modality}"]]
+        inner["O1"] = self.aggregate.logit(_stack(columns))
+        inner["raw"] = inner["O1"] if self.final is None else self.final.logit(_stack([inner["O1"], ports[..., 6]]))
+        inner["final"] = self.platt.logit(inner["raw"][..., None])
+        return inner
+
+    def logit(self, ports: Any) -> Any:
+        """Return F(a): calibrated log-odds (...) of ports a (..., n_ports), numpy float64 or torch."""
+        return self.stages(ports)["final"]
+
+    def calibrated(self, platt: Logistic) -> Decision:
+        """Return the decision with this calibrator as its last step."""
+        return replace(self, platt=platt)
+
+    def vector(self) -> np.ndarray:
+        """Return weights and intercepts of all stages, one after the other: what a bootstrap refit changes."""
+        return np.concatenate([np.append(stage.weights, stage.intercept) for stage in self.logistics().values()])
+
+    def with_vector(self, vector: np.ndarray) -> Decision:
+        """Return the decision whose `vector()` is this one."""
+        stages, start = {}, 0
+        for name, stage in self.logistics().items():
+            stop = start + len(stage.weights)
+            stages[name] = replace(stage, weights=vector[start:stop], intercept=float(vector[stop]))
+            start = stop + 1
+        metas = {modality: stages[f"G_{modality}"] for modality in self.metas}
+        return replace(
+            self, metas=metas, aggregate=stages["G_O1"], final=stages.get("G_final"), platt=stages["Platt"]
+        )
+
+    def logistics(self) -> dict[str, Logistic]:
+        """Return the stages by the paper's names."""
+        out = {f"G_{modality}": meta for modality, meta in self.metas.items()}
+        out["G_O1"] = self.aggregate
+        if self.final is not None:
+            out["G_final"] = self.final
+        return out | {"Platt": self.platt}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the decision as plain JSON types."""
+        return {
+            "path": self.path,
+            "metas": {name: meta.to_json() for name, meta in self.metas.items()},
+            "k_star": self.k_star,
+            "aggregate": self.aggregate.to_json(),
+            "final": None if self.final is None else self.final.to_json(),
+            "platt": self.platt.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Decision:
+        """Return the decision that `to_json` wrote."""
+        return cls(
+            path=document["path"],
+            metas={name: Logistic.from_json(meta) for name, meta in document["metas"].items()},
+            k_star={name: int(level) for name, level in document["k_star"].items()},
+            aggregate=Logistic.from_json(document["aggregate"]),
+            final=None if document["final"] is None else Logistic.from_json(document["final"]),
+            platt=Logistic.from_json(document["platt"]),
+        )
+
+
+IDENTITY_PLATT = Logistic(("raw",), np.ones(1), 0.0, np.zeros(1), np.ones(1))
+
+
+def _stack(columns: list[Any]) -> Any:
+    return torch.stack(columns, dim=-1) if isinstance(columns[0], torch.Tensor) else np.stack(columns, axis=-1)
+
+
+def _fit_stage(
+    x: np.ndarray, y: np.ndarray, folds: np.ndarray, inputs: list[str], config: DecisionConfig, like: Logistic | None
+) -> tuple[Logistic, np.ndarray]:
+    """Return (G fitted on all rows, its cross-fitted log-odds; its in-sample ones where folds cannot be fitted)."""
+    how: dict[str, Any] = {"inputs": inputs, "link": config.link, "nonnegative": config.nonnegative, "like": like}
+    penalty = choose_penalty(x, y, folds, config.penalties, **how) if like is None else like.penalty
+    fitted = fit_logistic(x, y, penalty=penalty, **how)
+    held_out = cross_fit(x, y, folds, penalty=penalty, **how)
+    return fitted, fitted.logit(x) if held_out is None else held_out
+
+
+def fit_decision(
+    ports: np.ndarray,
+    y: np.ndarray,
+    folds: np.ndarray,
+    *,
+    path: str,
+    config: DecisionConfig,
+    like: Decision | None = None,
+) -> Decision:
+    """Return the uncalibrated stack of ports (N, n_ports) predicted for rows their makers never saw.
+
+    Stacked inputs are cross-fitted over `folds` (N,), so that G_O1 and G_final never read an in-sample y_meta.
+    `like` keeps its penalties and k* (for bootstrap refits).
+    """
+    modalities = ("ehr",) if path == "ehr" else ("ecg", "ehr")
+    metas: dict[str, Logistic] = {}
+    k_star: dict[str, int] = {}
+    columns: list[np.ndarray] = []
+    names: list[str] = []
+    for index, modality in enumerate(modalities):
+        levels = ports[:, 3 * index : 3 * index + 3]
+        inputs = [f"{modality}_{k}" for k in (1, 2, 3)]
+        metas[modality], meta = _fit_stage(levels, y, folds, inputs, config, None if like is None else like.metas[modality])
+        k_star[modality] = (
+            best_level(mean_abs_phi(metas[modality], levels)) if like is None else like.k_star[modality]
+        )
+        columns += [meta, levels[:, k_star[modality] - 1]]
+        names += [f"meta_{modality}", f"best_{modality}"]
+    z = np.stack(columns, axis=1)
+    aggregate, first = _fit_stage(z, y, folds, names, config, None if like is None else like.aggregate)
+    final = None
+    if path == "both":
+        u = np.stack([first, ports[:, 6]], axis=1)
+        final, _ = _fit_stage(u, y, folds, ["O1", "O2"], config, None if like is None else like.final)
+    return Decision(path, metas, k_star, aggregate, final, IDENTITY_PLATT)
+
+
+def fit_platt(raw: np.ndarray, y: np.ndarray) -> Logistic:
+    """Return the calibrator of raw log-odds (N,): affine in the logit, slope > 0 (Platt 1999 without its prior)."""
+    fitted = fit_logistic(raw[:, None], y, inputs=["raw"], nonnegative=True, minimum_weight=1e-3)
+    slope = fitted.weights / fitted.scale
+    return Logistic(("raw",), slope, float(fitted.intercept - (slope * fitted.mean).sum()), np.zeros(1), np.ones(1))

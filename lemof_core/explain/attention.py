@@ -1,0 +1,70 @@
+"""Samples in, cross-modal attention out: where Module 2 looked, not why, and how much the map mattered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lemof_core.batch import ScaledCohort
+from lemof_core.fusion.lemof import LemofModel
+
+N_PERMUTATIONS = 4
+
+
+@dataclass(frozen=True)
+class AttentionMaps:
+    """Mean over folds and heads, rows sum to 1: ecg_from_ehr (N, N_ecg, N_ehr), ehr_from_ecg (N, N_ehr, N_ecg);
+    effect (N,): mean absolute change of the calibrated log-odds when the weights are permuted over their keys;
+    embedding (N, d): Module 2's last hidden vector, mean over folds."""
+
+    ecg_from_ehr: np.ndarray
+    ehr_from_ecg: np.ndarray
+    effect: np.ndarray
+    embedding: np.ndarray
+
+
+def attention_axes(model: LemofModel) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Return (edges in seconds of the ECG tokens, names of the EHR tokens) of the attention maps."""
+    fold = model.folds[0]
+    if fold.ecg is None or fold.pair is None:
+        raise ValueError("this model has no cross-attention")
+    edges = fold.ecg.encoder.levels[fold.pair[0] - 1].axis_values
+    if fold.pair[1] == 0:
+        return edges, (*model.scaler.series_names, *model.scaler.static_names)
+    return edges, fold.ehr.encoder.levels[fold.pair[1] - 1].axis_values
+
+
+@torch.no_grad()
+def attention_maps(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) -> AttentionMaps:
+    """Return the maps of rows that have an ECG."""
+    ecg, ehr = cohort.ecg(rows), cohort.ehr(rows)
+    decision = model.decisions["both"]
+    edges, names = attention_axes(model)
+    rng = np.random.default_rng(model.config.seed)
+    orders = [
+        (torch.from_numpy(rng.permutation(len(names))), torch.from_numpy(rng.permutation(len(edges) - 1)))
+        for _ in range(N_PERMUTATIONS)
+    ]
+    plain, permuted, to_ehr, to_ecg, embeddings = [], [], [], [], []
+    for fold in model.folds:
+        if fold.ecg is None:
+            raise ValueError("this model has no cross-attention")
+        ecg_levels, ehr_levels = fold.ecg.levels(ecg), fold.ehr.levels(ehr)
+        single = torch.cat([fold.ecg.level_logits(ecg_levels), fold.ehr.level_logits(ehr_levels)], dim=1)
+        out = fold.cross_output(ecg_levels, ehr_levels, ehr)
+        others = [fold.cross_output(ecg_levels, ehr_levels, ehr, orders=order).logit for order in orders]
+        plain.append(torch.cat([single, out.logit], dim=1).double())
+        permuted.append(torch.stack([torch.cat([single, logit], dim=1).double() for logit in others]))
+        to_ehr.append(out.ecg_from_ehr.mean(1))
+        to_ecg.append(out.ehr_from_ecg.mean(1))
+        embeddings.append(out.embedding)
+    logit = decision.logit(torch.stack(plain).mean(0).numpy())
+    moved = decision.logit(torch.stack(permuted).mean(0).numpy())
+    return AttentionMaps(
+        ecg_from_ehr=torch.stack(to_ehr).mean(0).numpy(),
+        ehr_from_ecg=torch.stack(to_ecg).mean(0).numpy(),
+        effect=np.abs(moved - logit).mean(0),
+        embedding=torch.stack(embeddings).mean(0).numpy(),
+    )

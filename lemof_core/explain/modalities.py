@@ -1,0 +1,101 @@
+"""Samples in, `input_phi` out: what the raw ECG and the raw EHR change, Module 2 run again on background patients.
+
+Only these values may be worded "the ECG contributed ...".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lemof_core.batch import Modality, ScaledCohort
+from lemof_core.encoders import Level
+from lemof_core.fusion.lemof import FoldModel, LemofModel
+
+
+@dataclass(frozen=True)
+class InputEffects:
+    """Calibrated log-odds (N,) of the four coalitions of {ECG, EHR}; absent ones come from whole background patients."""
+
+    v_none: np.ndarray
+    v_ecg: np.ndarray
+    v_ehr: np.ndarray
+    v_both: np.ndarray
+    n_background: int
+
+    @property
+    def phi_ecg(self) -> np.ndarray:
+        """Return the Shapley value (N,) of the ECG; with phi_ehr it sums to v_both - v_none."""
+        return 0.5 * (self.v_ecg - self.v_none + self.v_both - self.v_ehr)
+
+    @property
+    def phi_ehr(self) -> np.ndarray:
+        """Return the Shapley value (N,) of the EHR."""
+        return 0.5 * (self.v_ehr - self.v_none + self.v_both - self.v_ecg)
+
+    @property
+    def interaction(self) -> np.ndarray:
+        """Return v(12) - v(1) - v(2) + v(0): what the two change only together."""
+        return self.v_both - self.v_ecg - self.v_ehr + self.v_none
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """One fold's frozen outputs for n patients."""
+
+    ecg: list[Level]
+    ehr: list[Level]
+    ecg_logits: torch.Tensor
+    ehr_logits: torch.Tensor
+    raw_ehr: Modality
+
+
+def _encode(fold: FoldModel, cohort: ScaledCohort, rows: np.ndarray) -> _Encoded:
+    ecg, ehr = cohort.ecg(rows), cohort.ehr(rows)
+    if fold.ecg is None:
+        raise ValueError("input_phi needs a model with an ECG path")
+    ecg_levels, ehr_levels = fold.ecg.levels(ecg), fold.ehr.levels(ehr)
+    return _Encoded(ecg_levels, ehr_levels, fold.ecg.level_logits(ecg_levels), fold.ehr.level_logits(ehr_levels), ehr)
+
+
+def _one(encoded: _Encoded, index: int, n: int) -> _Encoded:
+    """Return the patient at `index`, n times over."""
+    at = torch.full((n,), index)
+
+    def levels(some: list[Level]) -> list[Level]:
+        return [Level(level.tokens[at], level.mask[at]) for level in some]
+
+    raw = Modality({k: v[at] for k, v in encoded.raw_ehr.tensors.items()}, encoded.raw_ehr.present[at])
+    return _Encoded(levels(encoded.ecg), levels(encoded.ehr), encoded.ecg_logits[at], encoded.ehr_logits[at], raw)
+
+
+def _mixed_ports(fold: FoldModel, ecg_of: _Encoded, ehr_of: _Encoded) -> torch.Tensor:
+    """Return ports (n, 7) of patients whose ECG is one person's and whose EHR another's."""
+    cross = fold.cross_output(ecg_of.ecg, ehr_of.ehr, ehr_of.raw_ehr).logit
+    return torch.cat([ecg_of.ecg_logits, ehr_of.ehr_logits, cross], dim=1).double()
+
+
+@torch.no_grad()
+def input_effects(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) -> InputEffects:
+    """Return the four coalition values of rows that have an ECG."""
+    background = model.input_background
+    if background is None:
+        raise ValueError("this model keeps no background patients")
+    n_background = len(background)
+    decision = model.decisions["both"]
+    per_fold = [
+        (fold, _encode(fold, cohort, rows), _encode(fold, background, np.arange(n_background))) for fold in model.folds
+    ]
+    both = torch.stack([_mixed_ports(fold, x, x) for fold, x, _ in per_fold]).mean(0)
+    none = torch.stack([_mixed_ports(fold, b, b) for fold, _, b in per_fold]).mean(0)
+    v_ecg, v_ehr = np.empty(len(rows)), np.empty(len(rows))
+    for index in range(len(rows)):
+        ones = [(fold, _one(x, index, n_background), b) for fold, x, b in per_fold]
+        ecg_kept = torch.stack([_mixed_ports(fold, x, b) for fold, x, b in ones]).mean(0)
+        ehr_kept = torch.stack([_mixed_ports(fold, b, x) for fold, x, b in ones]).mean(0)
+        v_ecg[index] = decision.logit(ecg_kept.numpy()).mean()
+        v_ehr[index] = decision.logit(ehr_kept.numpy()).mean()
+    v_none = np.full(len(rows), decision.logit(none.numpy()).mean())
+    return InputEffects(v_none, v_ecg, v_ehr, decision.logit(both.numpy()), n_background)

@@ -1,0 +1,155 @@
+"""The last steps of a fit: calibration on cal, bootstrap refits, the background of the explanations, level choices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score, roc_curve
+
+from lemof_core.batch import ScaledCohort
+from lemof_core.decision import IDENTITY_PLATT, fit_decision, fit_platt
+from lemof_core.fitting.cross_stage import PairChoice
+from lemof_core.fitting.level_stage import enough
+from lemof_core.fusion.lemof import LemofModel
+from lemof_core.level_importance import choice_frequency, mean_abs_phi
+from lemof_core.logistic import Logistic, fit_logistic
+from lemof_core.training import Progress
+
+Held = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # rows, ports, labels, fold of each
+
+
+def calibrate(
+    model: LemofModel,
+    cohort: ScaledCohort,
+    cal: np.ndarray,
+    held: Held,
+    path: str,
+    *,
+    meta: np.ndarray,
+    progress: Progress,
+) -> None:
+    """Leave the path with its Platt calibrator, threshold, background and bootstrap refits.
+
+    Every cal sample calibrates the path without ECG (its own ECG is not looked at there); those with an ECG the other.
+    """
+    config = model.config.decision
+    arrays = cohort.arrays
+    rows, ports, labels, fold_of = held
+    use = cal if path == "ehr" else cal[arrays.ecg_present[cal]]
+    y = arrays.labels[use]
+    facts: dict[str, Any] = {"n": len(use), "events": int(y.sum()), "not_estimable": {}}
+    cal_ports = _ports_of(model, cohort, use, path)
+    raw = model.decisions[path].stages(cal_ports)["raw"] if len(use) else np.empty(0)
+    platt, threshold = IDENTITY_PLATT, None
+    if enough(y):
+        platt = fit_platt(raw, y)
+        threshold = _youden(y, expit(platt.logit(raw[:, None])))
+    else:
+        facts["not_estimable"]["calibration"] = f"not estimable, n = {len(use)}, events = {int(y.sum())} in cal"
+    decision = model.decisions[path] = model.decisions[path].calibrated(platt)
+    facts |= {"threshold": threshold, "base_rate": float(labels.mean())}
+    _keep_background(model, cohort, held, path, meta)
+    background = model.port_background[path]
+    facts |= {"base_logit": float(decision.logit(background).mean())}
+    facts["base_p"] = float(expit(decision.logit(background)).mean())
+    model.calibration[path] = facts
+    model.refits[path] = _refits(model, held, (raw, y, cal_ports), path, progress) if config.n_bootstrap else np.empty((0, 0))
+
+
+def _ports_of(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, path: str) -> np.ndarray:
+    """Return the averaged ports (n, n_ports) of the rows on the given path, whether or not they have an ECG."""
+    parts = [model.path_ports(path, cohort.batch(rows[i : i + 128])) for i in range(0, len(rows), 128)]
+    return np.concatenate(parts) if parts else np.empty((0, len(model.decisions[path].ports)))
+
+
+def _youden(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the cut that maximises sensitivity + specificity - 1."""
+    false_rate, true_rate, cuts = roc_curve(y, p)
+    best = int(np.argmax(true_rate - false_rate))
+    return float(min(cuts[best], 1.0))
+
+
+def _keep_background(model: LemofModel, cohort: ScaledCohort, held: Held, path: str, meta: np.ndarray) -> None:
+    """Leave port rows of meta patients (of all held rows where meta is too small) as the path's background.
+
+    The ports are those of fold models that never saw the patient, so that the base value is no in-sample number.
+    """
+    config = model.config.decision
+    rows, ports, _, _ = held
+    from_meta = np.flatnonzero(np.isin(rows, meta))
+    pool = from_meta if len(from_meta) >= 20 else np.arange(len(rows))
+    rng = np.random.default_rng(model.config.seed)
+    chosen = np.sort(rng.permutation(pool)[: config.n_background])
+    model.port_background[path] = ports[chosen]
+    model.background_ids[path] = tuple(cohort.arrays.sample_ids[int(row)] for row in rows[chosen])
+    if path == "both":
+        whole = rows[chosen[np.linspace(0, len(chosen) - 1, min(config.n_input_background, len(chosen))).astype(int)]]
+        model.input_background = model.scaler.transform(cohort.arrays.take(whole))
+
+
+def _refits(
+    model: LemofModel,
+    held: Held,
+    cal: tuple[np.ndarray, np.ndarray, np.ndarray],
+    path: str,
+    progress: Progress,
+) -> np.ndarray:
+    """Return (n_bootstrap, n_weights): the decision refitted on draws of the held and the cal samples."""
+    config, decision = model.config.decision, model.decisions[path]
+    _, ports, labels, fold_of = held
+    _, cal_y, cal_ports = cal
+    rng = np.random.default_rng(model.config.seed + 1)
+    vectors = []
+    for draw in range(config.n_bootstrap):
+        some = rng.integers(0, len(labels), len(labels))
+        some_cal = rng.integers(0, len(cal_y), len(cal_y)) if len(cal_y) else np.empty(0, dtype=np.int64)
+        if len(np.unique(labels[some])) < 2:
+            continue
+        refit = fit_decision(ports[some], labels[some], fold_of[some], path=path, config=config, like=decision)
+        platt = decision.platt
+        if enough(cal_y) and len(np.unique(cal_y[some_cal])) == 2:
+            platt = fit_platt(refit.stages(cal_ports[some_cal])["raw"], cal_y[some_cal])
+        vectors.append(refit.calibrated(platt).vector())
+        if (draw + 1) % 20 == 0:
+            progress(f"refits of the {path} decision", draw + 1, config.n_bootstrap)
+    return np.array(vectors)
+
+
+def level_choice_rows(model: LemofModel, held: dict[str, Held], choice: PairChoice | None) -> list[dict[str, Any]]:
+    """Return a row for every level: importance, weight, bootstrap frequency as k* and as M2's level, AUROC."""
+    config = model.config.decision
+    path = "both" if "both" in held else "ehr"
+    _, ports, labels, _ = held[path]
+    out = []
+    for index, modality in enumerate(model.decisions[path].metas):
+        meta = model.decisions[path].metas[modality]
+        levels = ports[:, 3 * index : 3 * index + 3]
+
+        def refit(x: np.ndarray, y: np.ndarray, like: Logistic = meta) -> Logistic:
+            how: dict[str, Any] = {"link": config.link, "nonnegative": config.nonnegative, "penalty": like.penalty}
+            return fit_logistic(x, y, inputs=like.inputs, **how)
+
+        frequency = choice_frequency(levels, labels, refit, n_draws=config.n_bootstrap, seed=model.config.seed)
+        importance = mean_abs_phi(meta, levels)
+        lowest = 0 if modality == "ehr" and model.config.cross.own_ehr_tokens and choice is not None else 1
+        for level in range(lowest, 4):
+            known = level > 0
+            row: dict[str, Any] = {"modality": modality, "level": level}
+            row["mean_abs_phi"] = float(importance[level - 1]) if known else None
+            row["weight"] = float(meta.weights[level - 1]) if known else None
+            row["frequency"] = float(frequency[level - 1]) if known else None
+            row["is_k_star"] = bool(known and model.decisions[path].k_star[modality] == level)
+            row["is_cross_level"] = bool(choice and choice.pair[0 if modality == "ecg" else 1] == level)
+            row["cross_frequency"] = _pair_share(choice, modality, level)
+            row["auroc"] = float(roc_auc_score(labels, levels[:, level - 1])) if known else None
+            out.append(row)
+    return out
+
+
+def _pair_share(choice: PairChoice | None, modality: str, level: int) -> float | None:
+    if choice is None:
+        return None
+    at = 0 if modality == "ecg" else 1
+    return float(sum(share for pair, share in choice.frequency.items() if pair[at] == level))

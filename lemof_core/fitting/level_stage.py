@@ -1,0 +1,96 @@
+"""Stage 1: one level predictor per modality and fold; their tokens and held-out level predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lemof_core.batch import ScaledCohort
+from lemof_core.config import RunConfig
+from lemof_core.ehr_series import Scaler
+from lemof_core.encoders import Level
+from lemof_core.fitting.folds import Fold
+from lemof_core.fusion.lemof import make_predictor
+from lemof_core.level_heads import LevelPredictor
+from lemof_core.training import History, Progress, train_level_predictor
+
+MIN_PER_CLASS = 5  # samples of each class with an ECG that an ECG path needs
+
+
+@dataclass
+class FoldLevels:
+    """One fold after Stage 1."""
+
+    fold: Fold
+    ecg: LevelPredictor | None
+    ehr: LevelPredictor
+    histories: dict[str, dict[str, History]]
+
+
+def enough(labels: np.ndarray, *, at_least: int = MIN_PER_CLASS) -> bool:
+    """Return whether both classes have at least so many samples."""
+    return bool(min(labels.sum(), len(labels) - labels.sum()) >= at_least)
+
+
+def fit_levels(
+    cohort: ScaledCohort, fold: Fold, val: np.ndarray, config: RunConfig, scaler: Scaler, *, seed: int, progress: Progress
+) -> FoldLevels:
+    """Return the fold's trained level predictors; no ECG predictor where too few of its samples have an ECG."""
+    present, labels = cohort.arrays.ecg_present, cohort.arrays.labels
+    predictors: dict[str, LevelPredictor | None] = {}
+    histories = {}
+    for modality in ("ecg", "ehr"):
+        learn = fold.learn[present[fold.learn]] if modality == "ecg" else fold.learn
+        check = val[present[val]] if modality == "ecg" else val
+        if modality == "ecg" and not enough(labels[learn]):
+            predictors[modality] = None
+            continue
+        torch.manual_seed(seed)
+        predictor = make_predictor(modality, config, scaler)
+        training = config.ecg_training if modality == "ecg" else config.ehr_training
+        histories[modality] = train_level_predictor(
+            predictor, cohort, modality=modality, train=learn, val=check, config=training, seed=seed, on_epoch=progress
+        )
+        predictors[modality] = predictor
+    ehr = predictors["ehr"]
+    if ehr is None:
+        raise ValueError("an EHR predictor is always fitted, however: None")
+    return FoldLevels(fold, predictors["ecg"], ehr, histories)
+
+
+@dataclass(frozen=True)
+class LevelCache:
+    """Frozen outputs for some rows: level logits (n, 3) and the three levels' tokens; `index` maps row to position."""
+
+    index: dict[int, int]
+    logits: np.ndarray
+    levels: list[Level]
+
+    def take(self, rows: np.ndarray) -> list[Level]:
+        """Return the levels of the rows."""
+        at = torch.tensor([self.index[int(row)] for row in rows], dtype=torch.long)
+        return [Level(level.tokens[at], level.mask[at]) for level in self.levels]
+
+    def take_logits(self, rows: np.ndarray) -> np.ndarray:
+        """Return the level log-odds (n, 3) of the rows."""
+        return self.logits[[self.index[int(row)] for row in rows]]
+
+
+@torch.no_grad()
+def cache_levels(predictor: LevelPredictor, cohort: ScaledCohort, rows: np.ndarray, modality: str) -> LevelCache:
+    """Return the frozen outputs of the rows, computed once."""
+    tokens: list[list[Tensor]] = [[], [], []]
+    masks: list[list[Tensor]] = [[], [], []]
+    logits = []
+    for start in range(0, len(rows), 128):
+        part = rows[start : start + 128]
+        levels = predictor.levels(cohort.ecg(part) if modality == "ecg" else cohort.ehr(part))
+        logits.append(predictor.level_logits(levels).double().numpy())
+        for k, level in enumerate(levels):
+            tokens[k].append(level.tokens)
+            masks[k].append(level.mask)
+    levels = [Level(torch.cat(t), torch.cat(m)) for t, m in zip(tokens, masks, strict=True)]
+    return LevelCache({int(row): i for i, row in enumerate(rows)}, np.concatenate(logits), levels)

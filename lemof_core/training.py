@@ -1,0 +1,156 @@
+"""A module with a loss in, the same module trained: one loop for encoders and for cross-attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lemof_core.batch import Modality, ScaledCohort
+from lemof_core.config import TrainingConfig
+from lemof_core.errors import ModelMistake
+from lemof_core.level_heads import LevelPredictor
+
+Progress = Callable[[str, int, int], None]  # (what, done, total)
+
+
+@dataclass
+class History:
+    """Losses per epoch, and the epoch that was kept (0-based; -1 when no epoch ran)."""
+
+    train: list[float] = field(default_factory=list)
+    val: list[float] = field(default_factory=list)
+    kept: int = -1
+
+
+def fit_epochs(
+    module: nn.Module,
+    *,
+    step_loss: Callable[[np.ndarray], Tensor],
+    val_loss: Callable[[], float] | None,
+    rows: np.ndarray,
+    max_epochs: int,
+    patience: int,
+    batch_size: int,
+    lr: float,
+    weight_decay: float,
+    rng: np.random.Generator,
+    on_epoch: Callable[[int], None] = lambda epoch: None,
+) -> History:
+    """Leave `module` in eval mode with the weights of its best validation loss (the last ones without validation).
+
+    AdamW with a cosine from lr to 0; biases and norms are not decayed. A NaN loss raises ModelMistake.
+    """
+    decayed = [p for p in module.parameters() if p.ndim > 1]
+    plain = [p for p in module.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=lr)
+    history, best, kept = History(), math.inf, None
+    n_steps = max_epochs * math.ceil(len(rows) / batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(n_steps, 1))
+    for epoch in range(max_epochs):
+        module.train()
+        order, losses = rng.permutation(rows), []
+        for start in range(0, len(order), batch_size):
+            part = order[start : start + batch_size]
+            if len(part) < 2:
+                continue  # a single row has no batch statistics; it has its turn in the next epoch's order
+            optimiser.zero_grad(set_to_none=True)
+            loss = step_loss(part)
+            loss.backward()
+            nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+        module.eval()
+        history.train.append(float(np.mean(losses)) if losses else math.nan)
+        if not math.isfinite(history.train[-1]):
+            raise ModelMistake(f"training stopped: the loss became {history.train[-1]} in epoch {epoch + 1}; lower lr")
+        on_epoch(epoch + 1)
+        if val_loss is None:
+            history.kept = epoch
+            continue
+        history.val.append(val_loss())
+        if history.val[-1] < best:
+            best, history.kept = history.val[-1], epoch
+            kept = {name: value.clone() for name, value in module.state_dict().items()}
+        elif epoch - history.kept >= patience:
+            break
+    if kept is not None:
+        module.load_state_dict(kept)
+    module.eval()
+    return history
+
+
+def train_level_predictor(
+    predictor: LevelPredictor,
+    cohort: ScaledCohort,
+    *,
+    modality: str,
+    train: np.ndarray,
+    val: np.ndarray,
+    config: TrainingConfig,
+    seed: int,
+    on_epoch: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> dict[str, History]:
+    """Leave the predictor trained on `train` (Stage 1), early-stopped on `val`; return its histories by phase."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    augment = modality == "ecg"
+
+    def loss_of(rows: np.ndarray, label_weight: float, aux_weight: float, moved: bool) -> Tensor:
+        part = cohort.ecg(rows) if modality == "ecg" else cohort.ehr(rows)
+        aux = torch.from_numpy(cohort.aux[rows])
+        return predictor.loss(
+            _shifted(part, rng) if moved else part,
+            cohort.targets(rows),
+            aux,
+            label_weight=label_weight,
+            aux_weight=aux_weight,
+        )
+
+    def val_loss_of(label_weight: float, aux_weight: float) -> Callable[[], float] | None:
+        if len(val) == 0:
+            return None
+
+        @torch.no_grad()
+        def value() -> float:
+            parts = [rows for rows in np.array_split(val, math.ceil(len(val) / 256))]
+            losses = [float(loss_of(rows, label_weight, aux_weight, False)) * len(rows) for rows in parts]
+            return sum(losses) / len(val)
+
+        return value
+
+    def run(phase: str, epochs: int, label_weight: float, aux_weight: float) -> History:
+        return fit_epochs(
+            predictor,
+            step_loss=lambda rows: loss_of(rows, label_weight, aux_weight, augment),
+            # The label loss alone decides when to stop, once the label is what is learnt.
+            val_loss=val_loss_of(label_weight, 0.0 if label_weight else aux_weight),
+            rows=train,
+            max_epochs=epochs,
+            patience=config.patience,
+            batch_size=config.batch_size,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            rng=rng,
+            on_epoch=lambda epoch: on_epoch(f"{modality} {phase}", epoch, epochs),
+        )
+
+    histories = {}
+    if config.pretrain_epochs and len(predictor.aux_heads):
+        histories["pretrain"] = run("pre-training", config.pretrain_epochs, 0.0, 1.0)
+    histories["label"] = run("training", config.max_epochs, 1.0, config.aux_weight)
+    return histories
+
+
+def _shifted(modality: Modality, rng: np.random.Generator, *, most: int = 100) -> Modality:
+    """Return the ECG moved by up to one second (samples wrap round), the same shift for all leads of a record."""
+    signal = modality.tensors["signal"]
+    shifts = rng.integers(-most, most + 1, len(signal))
+    moved = torch.stack([torch.roll(one, int(shift), dims=-1) for one, shift in zip(signal, shifts, strict=True)])
+    return Modality({**modality.tensors, "signal": moved}, modality.present)
