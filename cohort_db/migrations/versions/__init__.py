@@ -1,0 +1,1 @@
+"""One module per schema version, in order; a released one is never changed."""

@@ -1,0 +1,38 @@
+"""Level predictions in, their correlation matrix as a small heat map out."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.charts.theme import SEQUENTIAL, laid_out
+
+
+def correlation(levels: pd.DataFrame, names: list[str]) -> go.Figure:
+    """Pearson correlation of the columns, written into each cell; dark cells say nearly the same.
+
+    Args:
+        levels: one column per level prediction, log-odds; names: what to call them, in the order of the columns.
+    """
+    matrix = levels.corr().to_numpy()
+    figure = go.Figure(
+        go.Heatmap(
+            z=matrix,
+            x=names,
+            y=names,
+            zmin=0,
+            zmax=1,
+            colorscale=SEQUENTIAL,
+            reversescale=True,
+            showscale=False,
+            text=[[f"{value:.2f}" if value == value else "–" for value in row] for row in matrix],
+            texttemplate="%{text}",
+            hovertemplate="%{y} with %{x}: %{text}<extra></extra>",
+            xgap=1,
+            ygap=1,
+        )
+    )
+    figure = laid_out(figure, height=300, margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True, ticks="")
+    figure.update_xaxes(showgrid=False, side="bottom", automargin=True, ticks="")
+    return figure

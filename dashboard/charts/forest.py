@@ -1,0 +1,70 @@
+"""Estimates with intervals in, one row each on a common axis out: a dot, its interval, and the number in words."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.charts.theme import ACCENT, CONTEXT, laid_out
+
+ROW_PX = 26
+
+
+def forest(
+    rows: pd.DataFrame,
+    *,
+    x_title: str,
+    reference: float | None = None,
+    overall: float | None = None,
+    x_range: tuple[float, float] | None = None,
+) -> go.Figure:
+    """One line per row, first row on top; a row without a value shows its text alone.
+
+    Args:
+        rows: label, value, lo, hi (NaN where absent), text (written at the right), strong (bool, optional: in accent).
+        reference: a value that means "nothing", as a thin line; overall: the estimate for everybody, dotted.
+    """
+    rows = rows.reset_index(drop=True)
+    strong = rows["strong"] if "strong" in rows else pd.Series(True, index=rows.index)
+    known = rows["value"].notna()
+    figure = go.Figure()
+    for chosen, color in ((known & strong.astype(bool), ACCENT), (known & ~strong.astype(bool), CONTEXT)):
+        some = rows[chosen]
+        figure.add_trace(
+            go.Scatter(
+                x=some["value"],
+                y=some.index,
+                error_x={
+                    "type": "data",
+                    "array": (some["hi"] - some["value"]).fillna(0),
+                    "arrayminus": (some["value"] - some["lo"]).fillna(0),
+                    "color": color,
+                    "thickness": 1.5,
+                    "width": 0,
+                },
+                text=some["label"],
+                customdata=some["text"],
+                mode="markers",
+                marker={"color": color, "size": 8, "symbol": "square"},
+                hovertemplate="%{text}: %{customdata}<extra></extra>",
+            )
+        )
+    for value, dash in ((reference, "solid"), (overall, "dot")):
+        if value is not None:
+            figure.add_vline(x=value, line={"color": CONTEXT, "width": 1, "dash": dash}, layer="below")
+    for index, row in rows.iterrows():
+        # The right margin holds the numbers, so that they line up whatever the interval.
+        figure.add_annotation(
+            x=1, xref="paper", y=index, text=row["text"], showarrow=False, xanchor="left", xshift=8, align="left"
+        )
+    figure = laid_out(figure, height=ROW_PX * len(rows) + 56, margin={"l": 8, "r": _text_px(rows["text"]), "t": 8, "b": 40})
+    figure.update_yaxes(
+        tickvals=list(rows.index), ticktext=rows["label"], range=[len(rows) - 0.4, -0.6], showgrid=False, automargin=True
+    )
+    figure.update_xaxes(title=x_title, range=list(x_range) if x_range else None)
+    return figure
+
+
+def _text_px(texts: pd.Series) -> int:
+    """Room for the longest text at the right; 6.6 px is the mean width of a character at 13 px."""
+    return round(6.6 * texts.str.len().max()) + 16 if len(texts) else 16

@@ -1,0 +1,1 @@
+"""Pages by URL: each chooses, queries and draws."""

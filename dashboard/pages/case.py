@@ -1,0 +1,8 @@
+"""`/case`: what this is."""
+
+import streamlit as st
+
+from dashboard.session import banners, selected_run
+
+banners(selected_run())
+st.title("case")

@@ -1,0 +1,248 @@
+"""A store, a run and ids in, what the case page shows of one patient out: read once per revision, never by row index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from cohort_db import read, read_results
+from cohort_db.ecg_wfdb import read_signal
+from cohort_db.errors import InputMistake
+from dashboard.session import TASK, cached_store
+
+# Parts whose held-out rows the decision is fitted on, by way of fitting: what the base rate is a share of.
+_FITTED_ON = {"oof5": ("train", "meta"), "holdout": ("meta",), "naive": ("train",)}
+_OF_SAMPLE = ["sample_id", "t0_offset_s", "label", "outcome_hours", "died_before_cut", "study_id", "ecg_usable"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One stay as one run saw it; `sample_id` is None for a stay outside the cohort, `prediction` where not scored."""
+
+    facts: dict[str, Any]
+    rule: str | None = None
+    sample_id: str | None = None
+    t0_s: int | None = None
+    label: int | None = None
+    died_before_cut: bool = False
+    study_id: int | None = None
+    ecg_usable: bool = False
+    run_id: str = ""
+    prediction: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
+    n_base_rate: int | None = None
+    branches: pd.DataFrame = field(default_factory=pd.DataFrame)
+    effect: dict[str, Any] | None = None
+
+    @property
+    def stay_id(self) -> int:
+        """The stay: with the run, the identity that every panel carries."""
+        return int(self.facts["stay_id"])
+
+    @property
+    def model_study_id(self) -> int | None:
+        """The ECG that the model read for this prediction; None where it read none."""
+        return self.study_id if self.prediction and self.prediction["path"] == "both" else None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Attributions of the calibrated log-odds: variable -> sum, and saliency (12, bins) of the ECG that was read."""
+
+    features: dict[str, float]
+    saliency: np.ndarray | None
+    leads: tuple[str, ...]
+    seconds_per_bin: float
+    gap: float
+    error: float
+    note: str
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Where Module 2 looked: ecg_from_ehr (n_ecg, n_ehr), ehr_from_ecg (n_ehr, n_ecg); edges_s (n_ecg + 1,)."""
+
+    ecg_from_ehr: np.ndarray
+    ehr_from_ecg: np.ndarray
+    edges_s: tuple[float, ...]
+    tokens: tuple[str, ...]
+    effect: float | None
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """A record as it lies in its file, mV (n_leads, sig_len), leads in file order; or why it cannot be shown."""
+
+    ecg_mv: np.ndarray
+    fs: float
+    leads: tuple[str, ...]
+    problem: str | None = None
+
+
+# A shared, read-only frame: st.cache_data would copy it for every viewer on every rerun.
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _stays(url: str, revision: str) -> pd.DataFrame:
+    """Every stay, indexed by stay_id: the columns of its sample, rule and in_cohort."""
+    found = read.stays(cached_store(url), TASK).drop_duplicates("stay_id")
+    return found.set_index("stay_id")[[*_OF_SAMPLE, "rule", "in_cohort"]]
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def cohort_order(url: str, revision: str) -> tuple[int, ...]:
+    """The stays of the cohort by number: the order to leaf through when no list was filtered."""
+    frame = _stays(url, revision)
+    return tuple(int(stay_id) for stay_id in frame.index[frame["in_cohort"]])
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def case_of(url: str, revision: str, stay_id: int, run_id: str | None) -> Case | None:
+    """The stay as the run saw it; None for an unknown stay."""
+    store = cached_store(url)
+    try:
+        facts = read.stay(store, stay_id)
+    except read.UnknownStay:
+        return None
+    row = _stays(url, revision).loc[stay_id]
+    if not row["in_cohort"]:
+        return Case(facts, rule=row["rule"], run_id=run_id or "")
+    case = Case(
+        facts,
+        sample_id=row["sample_id"],
+        t0_s=int(row["t0_offset_s"]),
+        label=None if pd.isna(row["label"]) else int(row["label"]),
+        died_before_cut=bool(row["died_before_cut"]),
+        study_id=None if pd.isna(row["study_id"]) else int(row["study_id"]),
+        ecg_usable=not pd.isna(row["ecg_usable"]) and bool(row["ecg_usable"]),
+        run_id=run_id or "",
+    )
+    prediction = read_results.prediction(store, run_id, str(case.sample_id)) if run_id else None
+    return case if prediction is None or run_id is None else _scored(store, case, run_id, prediction)
+
+
+def _scored(store: Any, case: Case, run_id: str, prediction: dict[str, Any]) -> Case:
+    """The case with what the run said of it."""
+    sample_id = str(case.sample_id)
+    stages = read_results.calibrations(store, run_id).set_index("path")
+    calibration = stages.loc[prediction["path"]].to_dict() if prediction["path"] in stages.index else None
+    run = read_results.run(store, run_id)
+    return replace(
+        case,
+        prediction=prediction,
+        calibration=calibration,
+        n_base_rate=None if calibration is None else n_behind(run, prediction["path"], calibration["base_rate"]),
+        branches=read_results.branch_values(store, run_id, sample_id),
+        effect=read_results.input_effect(store, run_id, sample_id),
+    )
+
+
+def n_behind(run: dict[str, Any], path: str, base_rate: float) -> int | None:
+    """How many samples the base rate is a share of; None where the stored counts do not bear it out."""
+    counts = [run["n_by_split"].get(part, {}) for part in _FITTED_ON.get(run["fitting"], ())]
+    n = sum(int(count.get("ecg" if path == "both" else "n", 0)) for count in counts)
+    return n if n and abs(base_rate * n - round(base_rate * n)) < 1e-6 * n else None
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def variables(url: str, revision: str) -> pd.DataFrame:
+    """The catalogue of variables, indexed by name."""
+    return read.variables(cached_store(url)).set_index("name", drop=False)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def rules(url: str, revision: str) -> dict[str, str]:
+    """Rule of the cohort -> its sentence."""
+    found = read.attrition(cached_store(url), TASK)
+    return dict(zip(found["rule"], found["label"], strict=True))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def measurements(url: str, revision: str, stay_id: int) -> pd.DataFrame:
+    """Every charted value of the stay: variable, offset_s, value, itemid, stored_offset_s."""
+    return read.measurements(cached_store(url), [stay_id]).drop(columns="stay_id")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def intervals(url: str, revision: str, stay_id: int) -> pd.DataFrame:
+    """Drugs, procedures and transfers of the stay: kind, start_s, end_s, label, rate, rate_unit."""
+    return read.intervals(cached_store(url), stay_id)[["kind", "start_s", "end_s", "label", "rate", "rate_unit"]]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def diagnoses(url: str, revision: str, hadm_id: int) -> pd.DataFrame:
+    """The codes of the admission: unknown at t0."""
+    return read.diagnoses(cached_store(url), hadm_id)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def ecgs(url: str, revision: str, subject_id: int) -> pd.DataFrame:
+    """The patient's ECGs by time: study_id, ecg_time, surrogate, readable, problem, quality, usable."""
+    shown = ["study_id", "ecg_time", "surrogate", "readable", "problem", "quality", "usable"]
+    return read.ecgs(cached_store(url), subject_id)[shown]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def ecg_numbers(url: str, revision: str, study_id: int) -> dict[str, float]:
+    """What was measured in the ECG: name -> value; a quantity that could not be measured is absent."""
+    found = read.ecg_measurements(cached_store(url), [study_id])
+    return dict(zip(found["name"], found["value"], strict=True))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def waveform(url: str, revision: str, study_id: int) -> Waveform:
+    """The record at its own fs, from its file; an unreadable file is a sentence, not a fault of the page."""
+    try:
+        record = read.ecg_record(cached_store(url), study_id)
+        signal = read_signal(Path(record["record_path"]))
+    except InputMistake as mistake:
+        return Waveform(np.empty((0, 0), np.float32), 0.0, (), str(mistake))
+    scale = np.array([{"uv": 1e-3, "v": 1e3}.get(str(unit).lower(), 1.0) for unit in signal.units])
+    return Waveform((signal.p_signal * scale).T.astype(np.float32), signal.fs, signal.sig_name)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def level_scores(url: str, revision: str, run_id: str, sample_id: str) -> pd.DataFrame:
+    """Per modality and level: the level's own prediction, selection_phi, and what the run chose (is_k_star, ...)."""
+    store = cached_store(url)
+    found = read_results.level_scores(store, run_id, sample_id)
+    return found.merge(read_results.level_choices(store, run_id), on=["modality", "level"], how="left")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def explained(url: str, revision: str, run_id: str, row: int, path: str) -> Explained | None:
+    """The attributions of the prediction in array row `row`; None where the run was scored without explanations."""
+    store = cached_store(url)
+    try:
+        meta = read_results.array_meta(store, run_id, "feature_attribution")
+        values = read_results.array_row(store, run_id, "feature_attribution", row)
+        gap, error = read_results.array_row(store, run_id, "completeness", row)
+        saliency, axes = None, {}
+        if path == "both":
+            axes = read_results.array_meta(store, run_id, "saliency")["axes"]
+            saliency = read_results.array_row(store, run_id, "saliency", row).astype(np.float32)
+    except InputMistake:
+        return None
+    features = dict(zip(meta["axes"]["feature"], values.astype(float).tolist(), strict=True))
+    leads, seconds = tuple(axes.get("lead", ())), float(axes.get("seconds_per_bin", 0.0))
+    return Explained(features, saliency, leads, seconds, float(gap), float(error), str(meta["note"]))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def attention(url: str, revision: str, run_id: str, row: int) -> Attention | None:
+    """The attention maps of the prediction in array row `row`; None where the run has none."""
+    store = cached_store(url)
+    try:
+        axes = read_results.array_meta(store, run_id, "attention_ecg_from_ehr")["axes"]
+        to_ehr = read_results.array_row(store, run_id, "attention_ecg_from_ehr", row).astype(np.float64)
+        to_ecg = read_results.array_row(store, run_id, "attention_ehr_from_ecg", row).astype(np.float64)
+    except InputMistake:
+        return None
+    try:
+        effect = float(read_results.array_row(store, run_id, "attention_effect", row)[0])
+    except InputMistake:
+        effect = None
+    return Attention(to_ehr, to_ecg, tuple(axes["ecg_edges_s"]), tuple(axes["ehr"]), effect)

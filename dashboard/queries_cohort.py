@@ -1,0 +1,80 @@
+"""What /cohort and / ask of the store: a store URL and its revision in, small cached frames out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from cohort_db import read, read_results
+from dashboard.session import TASK, cached_store
+from dashboard.wording import care_unit
+
+SPARKLINES = ("heart_rate", "map", "creatinine", "lactate")
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def stays(url: str, revision: str, run_id: str | None) -> pd.DataFrame:
+    """Every stay, by stay_id, with what the run predicted.
+
+    Columns: stay_id, subject_id, sample_id, in_cohort, rule, split, age_years, sex, unit (short), disease_groups
+    (joined by ", "), ecg (yes or no, usable), outcome (key of cohort_filters.OUTCOMES), label (Int64), p, p_lo, p_hi,
+    t0_offset_s. p is NaN where the run has not scored the stay; split is the run's, else the store's.
+    """
+    store = cached_store(url)
+    frame = read.stays(store, TASK)
+    groups = read.disease_groups(store, TASK).groupby("sample_id")["disease_group"].agg(", ".join)
+    out = frame[["stay_id", "subject_id", "sample_id", "in_cohort", "age_years", "label", "t0_offset_s"]].copy()
+    out["rule"] = frame["rule"].astype("category")
+    out["sex"] = frame["sex"].astype("category")
+    out["unit"] = frame["first_careunit"].map(care_unit).astype("category")
+    out["disease_groups"] = frame["sample_id"].map(groups).fillna("").astype("category")
+    out["ecg"] = pd.Categorical(np.where(frame["ecg_usable"].fillna(False).to_numpy(bool), "yes", "no"))
+    out["outcome"] = _outcome(frame)
+    predicted = pd.DataFrame(columns=["sample_id", "split", "p", "p_lo", "p_hi"])
+    if run_id is not None:
+        predicted = read_results.predictions(store, run_id)[predicted.columns]
+    predicted = predicted.set_index("sample_id").reindex(frame["sample_id"])
+    for name in ("p", "p_lo", "p_hi"):
+        out[name] = predicted[name].to_numpy(float)
+    split = predicted["split"].astype(object).to_numpy()
+    out["split"] = pd.Categorical(np.where(pd.isna(split), frame["split"].to_numpy(), split))
+    return out
+
+
+def _outcome(frame: pd.DataFrame) -> pd.Categorical:
+    died = frame["died_before_cut"].fillna(False).to_numpy(bool)
+    long = (frame["label"] == 1).fillna(False).to_numpy(bool)
+    named = np.select([died, long, frame["label"].notna().to_numpy(bool)], ["died", "long", "left"], "")
+    return pd.Categorical(np.where(named == "", None, named), categories=["long", "left", "died"])
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def attrition(url: str, revision: str) -> pd.DataFrame:
+    """The attrition table of the task: step, rule, label, n_before, n_left_out, n_after."""
+    return read.attrition(cached_store(url), TASK)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def sparklines(url: str, revision: str, stay_ids: tuple[int, ...], t0_s: int) -> pd.DataFrame:
+    """The hourly means known before t0: one row per stay id in the given order, a list per name of SPARKLINES.
+
+    Hours without a value are left out, so a list may be shorter than the hours up to t0, or empty.
+    """
+    values = read.measurements(cached_store(url), stay_ids, before_s=t0_s)
+    values = values[values["variable"].isin(SPARKLINES) & (values["offset_s"] >= 0)]
+    hourly = values.groupby(["stay_id", "variable", values["offset_s"] // 3600])["value"].mean()
+    lists = hourly.groupby(level=[0, 1]).agg(list)
+    return pd.DataFrame(
+        {
+            name: [lists.get((stay_id, name), []) for stay_id in stay_ids]
+            for name in SPARKLINES
+        },
+        index=list(stay_ids),
+    )
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def datasets(url: str, revision: str) -> pd.DataFrame:
+    """The datasets of the store: the columns of `read.datasets`."""
+    return read.datasets(cached_store(url))

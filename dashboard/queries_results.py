@@ -1,0 +1,101 @@
+"""What the pages of results ask of the store: a store URL, its revision and a run in, small cached frames out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from cohort_db import read, read_results
+from dashboard.auroc import Share, share_of_reachable
+from dashboard.session import TASK, cached_store
+from dashboard.wording import care_unit
+
+HELD_OUT = "heldout"  # the split under which a shipped run keeps the test metrics it came with
+INNER = ("ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3", "cross")
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def runs(url: str, revision: str) -> pd.DataFrame:
+    """The runs of the task, newest first: the columns of `read_results.runs`."""
+    return read_results.runs(cached_store(url), TASK)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def metrics(url: str, revision: str, run_id: str, split: str) -> pd.DataFrame:
+    """The run's metrics on a split, care units by their short names: the columns of `read_results.metrics`."""
+    found = read_results.metrics(cached_store(url), run_id, split)
+    unit = found["stratum_kind"] == "unit"
+    found.loc[unit, "stratum"] = found.loc[unit, "stratum"].map(care_unit)
+    return found
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def predictions(url: str, revision: str, run_id: str) -> pd.DataFrame:
+    """The run's predictions with a known outcome: sample_id, stay_id, subject_id, split, path, p, label (int),
+    died_before_cut, and logits ecg_1..3, ehr_1..3, cross (NaN where the path has no such port)."""
+    store = cached_store(url)
+    found = read_results.predictions(store, run_id)
+    kept = ["sample_id", "stay_id", "subject_id", "split", "path", "p", "label", "died_before_cut"]
+    known = found.loc[found["label"].notna(), kept].reset_index(drop=True)
+    known["label"] = known["label"].astype(int)
+    known["died_before_cut"] = known["died_before_cut"].astype(bool)
+    inner = read_results.ports(store, run_id).reindex(known["sample_id"])
+    return pd.concat([known, inner.reset_index(drop=True)], axis=1)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def level_scores(url: str, revision: str, run_id: str) -> pd.DataFrame:
+    """selection_phi of every scored sample: sample_id, modality, level, logit, phi_logit, phi_prob, stay_id, split."""
+    store = cached_store(url)
+    found = read_results.level_scores(store, run_id)
+    of_sample = read_results.predictions(store, run_id)[["sample_id", "stay_id", "split", "path"]]
+    return found.merge(of_sample, on="sample_id", validate="many_to_one")
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def fitted(url: str, revision: str, run_id: str) -> dict[str, pd.DataFrame]:
+    """What the run was fitted to: frames `calibrations`, `level_choices`, `stage_weights` of `read_results`."""
+    store = cached_store(url)
+    return {
+        "calibrations": read_results.calibrations(store, run_id),
+        "level_choices": read_results.level_choices(store, run_id),
+        "stage_weights": read_results.stage_weights(store, run_id),
+    }
+
+
+def tuned_threshold(calibrations: pd.DataFrame) -> float | None:
+    """The cut that the run tuned on its calibration part, of the path with an ECG if it has one; None without."""
+    by_path = calibrations.set_index("path")["threshold"]
+    path = "both" if "both" in by_path.index else "ehr"
+    return None if path not in by_path.index or pd.isna(by_path[path]) else float(by_path[path])
+
+
+def one_metric(found: pd.DataFrame, name: str, source: str = "final", deaths: str = "with") -> dict[str, Any] | None:
+    """The overall metric of a source as a mapping; None where it was not evaluated."""
+    here = (found["source"] == source) & (found["stratum_kind"] == "all") & (found["deaths"] == deaths)
+    rows = found[here & (found["name"] == name)].to_dict("records")
+    return {str(key): value for key, value in rows[0].items()} if rows else None
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def reachable(url: str, revision: str, run_id: str, split: str) -> Share | None:
+    """The share of the reachable AUROC on the samples whose truth the generator left in truth.csv; None without it."""
+    truth = _truth(url, revision)
+    if truth.empty:
+        return None
+    known = predictions(url, revision, run_id)
+    known = known[known["split"] == split].merge(truth, on="stay_id")
+    y, p, p_x = (known[name].to_numpy(float) for name in ("label", "p", "p_x"))
+    return share_of_reachable(y, p, p_x, known["subject_id"].to_numpy())
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _truth(url: str, revision: str) -> pd.DataFrame:
+    """stay_id and p_x of the synthetic datasets whose folder is still at hand."""
+    datasets = read.datasets(cached_store(url))
+    files = [Path(folder) / "truth.csv" for folder in datasets.loc[datasets["synthetic"], "ehr_folder"]]
+    found = [pd.read_csv(file, usecols=["stay_id", "p_x"]) for file in files if file.is_file()]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"stay_id": [], "p_x": []})

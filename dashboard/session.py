@@ -1,0 +1,89 @@
+"""What every page starts from: the store, the run that is looked at, and the banners that must stand on it."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import streamlit as st
+
+from cohort_db import read, read_results
+from cohort_db.errors import InputMistake
+from cohort_db.store import Store, default_url, open_store
+from dashboard.wording import RESEARCH_USE
+
+TASK = "los"
+
+
+@st.cache_resource(show_spinner=False)
+def _open(url: str) -> Store:
+    return open_store(url)
+
+
+def the_store() -> Store:
+    """Return the store; without one the page says what to do and stops."""
+    try:
+        return _open(default_url())
+    except InputMistake as mistake:
+        st.title("No data yet")
+        st.info(f"{mistake}")
+        st.code("make run        # a synthetic demo cohort\nlemof ingest --ehr DIR --ecg DIR", language="bash")
+        st.stop()
+
+
+@st.cache_data(ttl=5, max_entries=8, show_spinner=False)
+def revision(url: str) -> str:
+    """Return a text that changes when jobs add runs, predictions or metrics: part of every cache key."""
+    return read_results.revision(_open(url))
+
+
+def stamp() -> tuple[str, str]:
+    """Return (store URL, revision): the first arguments of every cached query."""
+    store = the_store()
+    return store.url, revision(store.url)
+
+
+def cached_store(url: str) -> Store:
+    """Return the open store of a URL, for cached queries that may not take the store itself as an argument."""
+    return _open(url)
+
+
+def selected_run() -> dict[str, Any] | None:
+    """Return the run named in the URL (`run=`), else the newest of the task; None when there is none.
+
+    An unknown run stops the page with a sentence: a link must never silently show another model.
+    """
+    store = the_store()
+    asked = st.query_params.get("run")
+    try:
+        return read_results.run(store, asked or read_results.newest_run(store, TASK))
+    except InputMistake as mistake:
+        if asked:
+            st.error(f"{mistake}. The link names a run that this store does not hold.")
+            st.stop()
+        return None
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _kinds(url: str, revision: str) -> tuple[list[str], bool, bool]:
+    found = read.datasets(_open(url))
+    return found["name"].tolist(), bool(found["synthetic"].any()), bool(found["surrogate_ecg"].any())
+
+
+def banners(run: dict[str, Any] | None = None) -> None:
+    """Draw what must stand on every page: synthetic or surrogate data, and research use only."""
+    names, synthetic, surrogate = _kinds(*stamp())
+    warnings = []
+    if synthetic:
+        warnings.append("Synthetic data: no real patient")
+    if surrogate:
+        warnings.append("Surrogate ECG waveforms: other people's hearts")
+    if run is not None and run["synthetic"] and not synthetic:
+        warnings.append("This model was fitted on synthetic patients")
+    text = " · ".join([*warnings, RESEARCH_USE])
+    strong = "lemof-banner-strong" if warnings else ""
+    data = html.escape(", ".join(names))
+    st.html(
+        f'<div class="lemof-banner {strong}" role="note" data-testid="data-banner">{html.escape(text)}'
+        f'<span class="lemof-banner-data">{data}</span></div>'
+    )

@@ -1,0 +1,46 @@
+"""Numbers in, the words and digits that every page uses for them out."""
+
+from __future__ import annotations
+
+import math
+
+LABEL = "Still in ICU after 72 h"
+RESEARCH_USE = "Research use only. Not a medical device."
+
+
+def probability(p: float | None) -> str:
+    """Return two digits after the point; an en dash where there is none."""
+    return "–" if p is None or math.isnan(p) else f"{p:.2f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Return [0.54–0.70]; nothing where there is no interval."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{low:.2f}–{high:.2f}]"
+
+
+def estimate(value: float | None, low: float | None, high: float | None, note: str | None = None) -> str:
+    """Return 0.71 [0.68–0.74], or why there is no number."""
+    if value is None or math.isnan(value):
+        return note or "not estimable"
+    return f"{value:.2f} {interval(low, high)}".strip()
+
+
+def hours(offset_s: float) -> str:
+    """Return seconds from ICU admission as hours in words: 6.5 h after admission."""
+    value = offset_s / 3600
+    if abs(value) < 0.05:
+        return "at admission"
+    return f"{abs(value):.1f} h {'after' if value > 0 else 'before'} admission"
+
+
+def signed(value: float) -> str:
+    """Return +0.31 or −0.31 with a true minus sign."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def care_unit(name: str) -> str:
+    """Return the short name in MIMIC's own parentheses: MICU of Medical Intensive Care Unit (MICU)."""
+    inside = name.rpartition("(")[2].rstrip(")")
+    return inside if name.endswith(")") and inside else name

@@ -1,0 +1,168 @@
+"""A fitted model and a few samples in, everything that is stored of them out, as frames and arrays in one order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from lemof_core.batch import ScaledCohort
+from lemof_core.decision import UNIONS
+from lemof_core.encoders import LevelInfo
+from lemof_core.explain.attention import attention_axes, attention_maps
+from lemof_core.explain.gradients import METHOD, N_BINS, attribute
+from lemof_core.explain.modalities import input_effects
+from lemof_core.explain.owen import branch_phi
+from lemof_core.explain.selection import selection_phi
+from lemof_core.ecg_signal import LEADS
+from lemof_core.fusion.lemof import LemofModel
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One array of a run: the shape of a row, its axes and a sentence on what it is."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    axes: dict[str, Any]
+    note: str
+
+
+@dataclass
+class Scored:
+    """Predictions and explanations of n samples; frames carry sample_id, arrays are aligned with `predictions`."""
+
+    predictions: pd.DataFrame
+    level_scores: pd.DataFrame
+    branch_values: pd.DataFrame
+    input_effects: pd.DataFrame
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
+    """Return the arrays that scoring writes for this model."""
+    features = [*model.scaler.series_names, *model.scaler.static_names]
+    specs = {
+        "feature_attribution": ArraySpec(
+            (len(features),),
+            "float32",
+            {"feature": features},
+            f"log-odds; value, observed and time since summed per variable; {METHOD}",
+        ),
+        "completeness": ArraySpec(
+            (2,), "float32", {"what": ["gap", "error"]}, "log-odds; F(x) - F(baseline), and how far attributions miss it"
+        ),
+    }
+    if not model.has_ecg_path:
+        return specs
+    edges, names = attention_axes(model)
+    n_ecg, n_ehr = len(edges) - 1, len(names)
+    looked = "attention weights, mean over folds and heads: where Module 2 looked, not why"
+    seconds = [round(float(edge), 4) for edge in edges]
+    info: LevelInfo = model.folds[0].ehr.encoder.levels[0]
+    d_embedding = model.config.cross.d if model.config.cross.mlp_head else 2 * model.config.cross.d
+    return specs | {
+        "saliency": ArraySpec(
+            (12, N_BINS), "float16", {"lead": list(LEADS), "seconds_per_bin": 10 / N_BINS}, f"log-odds; {METHOD}"
+        ),
+        "attention_ecg_from_ehr": ArraySpec((n_ecg, n_ehr), "float16", {"ecg_edges_s": seconds, "ehr": list(names)}, looked),
+        "attention_ehr_from_ecg": ArraySpec((n_ehr, n_ecg), "float16", {"ehr": list(names), "ecg_edges_s": seconds}, looked),
+        "attention_effect": ArraySpec(
+            (1,), "float32", {"what": ["effect"]}, "log-odds; mean absolute change when the attention weights are permuted"
+        ),
+        "embedding": ArraySpec((d_embedding,), "float16", {"d": info.d}, "Module 2's last hidden vector, mean over folds"),
+    }
+
+
+def score_samples(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, *, explain: bool = True) -> Scored:
+    """Return everything that is stored of the rows; with explain=False only predictions, levels and branches.
+
+    Samples without an ECG have zeros in the ECG arrays and no row in `input_effects`.
+    """
+    output = model.predict(cohort, rows)
+    ports = output.intermediates["ports"]
+    ids = np.array([cohort.arrays.sample_ids[int(row)] for row in rows], dtype=object)
+    logit = output.logits[:, 0]
+    predictions = pd.DataFrame(
+        {"sample_id": ids, "path": output.intermediates["path"], "logit": logit, "p": expit(logit)}
+    )
+    predictions["logit_raw"] = output.intermediates["raw"]
+    predictions["p_lo"] = predictions["p_hi"] = np.nan
+    levels, branches, effects = [], [], []
+    arrays = {name: np.zeros((len(rows), *spec.shape), spec.dtype) for name, spec in array_specs(model).items()} if explain else {}
+    for path, at in model.paths(np.isfinite(ports[:, 6])).items():
+        own = ports[at][:, slice(0, 7) if path == "both" else slice(3, 6)]
+        low, high = model.interval(path, own)
+        predictions.loc[at, "p_lo"], predictions.loc[at, "p_hi"] = expit(low), expit(high)
+        levels += _level_rows(model, ids[at], own, path)
+        branches += _branch_rows(model, ids[at], own, path)
+        if explain:
+            _explain(model, cohort, rows, at, path, arrays)
+            if path == "both":
+                effects += _effect_rows(model, cohort, rows[at], ids[at])
+    columns = ["sample_id", "v_none", "v_ecg", "v_ehr", "v_both", "n_background"]
+    return Scored(
+        predictions, pd.DataFrame(levels), pd.DataFrame(branches), pd.DataFrame(effects, columns=columns), arrays
+    )
+
+
+def _level_rows(model: LemofModel, ids: np.ndarray, ports: np.ndarray, path: str) -> list[dict[str, Any]]:
+    out = []
+    for index, (modality, (phi, phi_p)) in enumerate(selection_phi(model, ports, path).items()):
+        for row, sample_id in enumerate(ids):
+            for k in range(3):
+                out.append(
+                    {
+                        "sample_id": sample_id,
+                        "modality": modality,
+                        "level": k + 1,
+                        "logit": ports[row, 3 * index + k],
+                        "phi_logit": phi[row, k],
+                        "phi_prob": phi_p[row, k],
+                    }
+                )
+    return out
+
+
+def _branch_rows(model: LemofModel, ids: np.ndarray, ports: np.ndarray, path: str) -> list[dict[str, Any]]:
+    decision = model.decisions[path]
+    phi, phi_p, _, _ = branch_phi(decision.logit, ports, model.port_background[path], UNIONS[path])
+    return [
+        {"sample_id": sample_id, "port": port, "logit": ports[row, k], "phi_logit": phi[row, k], "phi_prob": phi_p[row, k]}
+        for row, sample_id in enumerate(ids)
+        for k, port in enumerate(decision.ports)
+    ]
+
+
+def _effect_rows(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, ids: np.ndarray) -> list[dict[str, Any]]:
+    found = input_effects(model, cohort, rows)
+    return [
+        {
+            "sample_id": sample_id,
+            "v_none": found.v_none[i],
+            "v_ecg": found.v_ecg[i],
+            "v_ehr": found.v_ehr[i],
+            "v_both": found.v_both[i],
+            "n_background": found.n_background,
+        }
+        for i, sample_id in enumerate(ids)
+    ]
+
+
+def _explain(
+    model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, at: np.ndarray, path: str, arrays: dict[str, np.ndarray]
+) -> None:
+    """Fill the arrays' rows `at` with attributions, and with attention where there is an ECG."""
+    found = attribute(model, cohort, rows[at], path)
+    arrays["feature_attribution"][at] = found.feature
+    arrays["completeness"][at] = np.stack([found.gap, found.error], axis=1)
+    if path == "both":
+        arrays["saliency"][at] = found.saliency
+        maps = attention_maps(model, cohort, rows[at])
+        arrays["attention_ecg_from_ehr"][at] = maps.ecg_from_ehr
+        arrays["attention_ehr_from_ecg"][at] = maps.ehr_from_ecg
+        arrays["attention_effect"][at, 0] = maps.effect
+        arrays["embedding"][at] = maps.embedding

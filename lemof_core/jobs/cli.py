@@ -1,0 +1,210 @@
+"""The command line `lemof`: parse, call a verb of lemof_core.jobs, print what it returned.
+
+Exit 0 on success, 2 on a user's mistake with one sentence on stderr, 1 on anything else. With --json one object on
+stdout and nothing else there. Verbs are imported when called: `lemof --help` needs no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cohort_db.errors import InputMistake
+from cohort_db.store import Store, open_store
+from lemof_core.config import FITTINGS, PRESETS, preset
+from lemof_core.errors import ModelMistake
+from lemof_core.jobs.progress import Report, shown
+
+app = typer.Typer(
+    help="Long ICU stays predicted from a 12-lead ECG and the health record, explained.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Db = Annotated[str | None, typer.Option("--db", help="Store URL; default LEMOF_DB_URL, else SQLite under LEMOF_HOME.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
+Run = Annotated[str | None, typer.Option("--run", help="Run id; default the newest run of the task.")]
+Task = Annotated[str, typer.Option("--task", help="Prediction task.")]
+Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
+Preset = StrEnum("Preset", [(name, name) for name in PRESETS])  # type: ignore[misc]
+Fitting = StrEnum("Fitting", [(name, name) for name in FITTINGS])  # type: ignore[misc]
+Planted = StrEnum("Planted", [(name, name) for name in ("low", "mid", "high", "none")])  # type: ignore[misc]
+Missing = StrEnum("Missing", [(name, name) for name in ("mcar", "informative")])  # type: ignore[misc]
+
+
+def _carry_out(title: str, as_json: bool, verb: Callable[[Report], dict[str, Any]]) -> None:
+    """Call the verb with a progress bar on stderr and print its result."""
+    with shown(title, enabled=True) as report:
+        found = verb(report)
+    if as_json:
+        print(json.dumps(found, default=str, sort_keys=True))
+        return
+    for key, value in found.items():
+        print(f"{key}: {value}" if not isinstance(value, (dict, list)) else f"{key}: {json.dumps(value, default=str)}")
+
+
+def _with_store(url: str | None, create: bool, verb: Callable[[Store, Report], dict[str, Any]]) -> Callable[[Report], dict[str, Any]]:
+    def run(report: Report) -> dict[str, Any]:
+        with closing(open_store(url, create=create)) as store:
+            return verb(store, report)
+
+    return run
+
+
+@app.command()
+def demo(db: Db = None, as_json: AsJson = False) -> None:
+    """Everything `make run` prepares: a synthetic cohort in the store, scored by the shipped run."""
+    from lemof_core.jobs import demo as job
+
+    _carry_out("demo", as_json, _with_store(db, True, lambda store, report: job.demo(store, progress=report)))
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    stays: Annotated[int, typer.Option("--stays", help="Stays to fit on.")],
+    test_stays: Annotated[int, typer.Option("--test-stays", help="Further stays that are the test split.")] = 0,
+    seed: Seed = 0,
+    planted: Annotated[Planted | None, typer.Option("--planted", help="Level that holds the ECG's signal; default all.")] = None,
+    no_ecg_main: Annotated[bool, typer.Option("--no-ecg-main", help="No main effect of the ECG.")] = False,
+    no_cross_modal: Annotated[bool, typer.Option("--no-cross-modal", help="No ECG-EHR interaction.")] = False,
+    ecg_missing: Annotated[float, typer.Option("--ecg-missing", help="Share of stays without an ECG.")] = 0.0,
+    missing: Annotated[Missing, typer.Option("--missing", help="How the ECG is missing.")] = Missing.mcar,  # type: ignore[attr-defined]
+    as_json: AsJson = False,
+) -> None:
+    """Write a synthetic cohort in MIMIC-IV and MIMIC-IV-ECG layout, with its truth."""
+    from lemof_core.jobs import synth as job
+
+    _carry_out(
+        "synth",
+        as_json,
+        lambda report: job.synth(
+            out,
+            stays=stays,
+            test_stays=test_stays,
+            seed=seed,
+            planted=planted.value if planted else None,
+            ecg_main=not no_ecg_main,
+            cross_modal=not no_cross_modal,
+            ecg_missing=ecg_missing,
+            missing=missing.value,
+            progress=report,
+        ),
+    )
+
+
+@app.command()
+def ingest(
+    ehr: Annotated[Path, typer.Option("--ehr", help="Folder of hosp/ and icu/.")],
+    ecg: Annotated[Path | None, typer.Option("--ecg", help="Folder of record_list.csv and its WFDB files.")] = None,
+    paired: Annotated[bool, typer.Option("--paired", help="Only stays with a linked ECG.")] = False,
+    cut_days: Annotated[float, typer.Option("--cut-days", help="A longer stay than this is a long one.")] = 3.0,
+    t0_hours: Annotated[float, typer.Option("--t0-hours", help="Hours from ICU admission to the prediction.")] = 24.0,
+    seed: Seed = 0,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a MIMIC-IV folder (and its ECGs) into the store; a second time changes nothing."""
+    from cohort_db.cohort import CohortRules
+    from lemof_core.jobs import ingest as job
+
+    rules = CohortRules(paired=paired, cut_days=cut_days, t0_hours=t0_hours)
+    work = _with_store(db, True, lambda store, report: job.ingest(store, ehr, ecg, rules=rules, seed=seed, progress=report))
+    _carry_out("ingest", as_json, work)
+
+
+@app.command()
+def train(
+    ecg_encoder: Annotated[str, typer.Option("--ecg-encoder")] = "resnet",
+    ehr_encoder: Annotated[str, typer.Option("--ehr-encoder")] = "ft_transformer",
+    fusion: Annotated[str, typer.Option("--fusion")] = "lemof",
+    preset_name: Annotated[Preset, typer.Option("--preset", help="robust, or the paper taken literally.")] = Preset.robust,  # type: ignore[attr-defined]
+    fitting: Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")] = Fitting.oof5,  # type: ignore[attr-defined]
+    task: Task = "los",
+    seed: Seed = 0,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a model on the store's samples and keep it as a run."""
+    from lemof_core.jobs import train as job
+
+    names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion}
+    config = preset(preset_name.value, fitting=fitting.value, task=task, seed=seed, **names)
+    _carry_out("train", as_json, _with_store(db, False, lambda store, report: job.train(store, config, progress=report)))
+
+
+@app.command()
+def score(
+    run: Run = None,
+    task: Task = "los",
+    explain: Annotated[bool, typer.Option("--explain/--no-explain", help="Store the explanations too.")] = True,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store the run's predictions and explanations of every sample."""
+    from lemof_core.jobs import score as job
+
+    work = _with_store(db, False, lambda store, report: job.score(store, run, task=task, explain=explain, progress=report))
+    _carry_out("score", as_json, work)
+
+
+@app.command()
+def evaluate(
+    run: Run = None,
+    task: Task = "los",
+    split: Annotated[str, typer.Option("--split", help="Part to evaluate; anything but test is in-sample.")] = "test",
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store the run's metrics with intervals, overall and by stratum."""
+    from lemof_core.jobs import evaluate as job
+
+    work = _with_store(db, False, lambda store, report: job.evaluate(store, run, task=task, split=split, progress=report))
+    _carry_out("evaluate", as_json, work)
+
+
+@app.command()
+def runs(task: Task = "los", db: Db = None, as_json: AsJson = False) -> None:
+    """List the runs of the store, newest first."""
+    from lemof_core.jobs import status as job
+
+    _carry_out("runs", as_json, _with_store(db, False, lambda store, report: job.list_runs(store, task)))
+
+
+@app.command()
+def status(db: Db = None, as_json: AsJson = False) -> None:
+    """Say what the store holds and what is still to be done."""
+    from lemof_core.jobs import status as job
+
+    _carry_out("status", as_json, _with_store(db, False, lambda store, report: job.status(store)))
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
+    run: Run = None,
+    task: Task = "los",
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run's weights, configuration and metrics into a folder that another store can import."""
+    from lemof_core.jobs import shipped as job
+
+    _carry_out("export", as_json, _with_store(db, False, lambda store, report: job.export(store, run, out, task=task)))
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence on stderr and exit 2."""
+    try:
+        app(standalone_mode=True)
+    except (InputMistake, ModelMistake) as mistake:
+        print(f"lemof: {mistake}", file=sys.stderr)
+        sys.exit(2)

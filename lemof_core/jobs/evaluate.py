@@ -1,0 +1,109 @@
+"""`lemof evaluate`: stored predictions in, metrics with patient-bootstrap intervals in the store out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from cohort_db import read, read_results, results
+from cohort_db.errors import InputMistake
+from cohort_db.store import Store
+from lemof_core.jobs.progress import Report, quiet
+from lemof_core.metrics import Estimate, estimates
+
+AGE_BANDS = ((18, 45), (45, 65), (65, 80), (80, 200))
+INNER_METRICS = ("auroc", "auprc")  # of inner predictions: they are not calibrated on their own
+
+
+def evaluate(
+    store: Store, run_id: str | None = None, *, task: str = "los", split: str = "test", progress: Report = quiet
+) -> dict[str, Any]:
+    """Leave the run's metrics on the split in the store, overall and by stratum; return the overall ones."""
+    run_id = run_id or read_results.newest_run(store, task)
+    task = str(read_results.run(store, run_id)["task"])
+    predicted = read_results.predictions(store, run_id, split)
+    predicted = predicted[predicted["label"].notna()].reset_index(drop=True)
+    if predicted.empty:
+        raise InputMistake(f"run {run_id} has no prediction with a known outcome on {split}: run `lemof score` first")
+    cuts = read_results.calibrations(store, run_id).set_index("path")["threshold"]
+    path = "both" if "both" in cuts.index else "ehr"
+    threshold = None if pd.isna(cuts[path]) else float(cuts[path])
+    strata = list(_strata(store, task, predicted))
+    rows: list[dict[str, Any]] = []
+    for number, (kind, name, chosen) in enumerate(strata):
+        for deaths in ("with", "without"):
+            keep = chosen if deaths == "with" else chosen & ~predicted["died_before_cut"].to_numpy(bool)
+            some = predicted[keep]
+            found = estimates(*_columns(some), threshold=threshold)
+            rows += [_row("final", kind, name, deaths, one) for one in found]
+            if kind in ("all", "disease"):
+                rows += _majority_rows(some, kind, name, deaths)
+        progress("strata", number + 1, len(strata))
+    rows += _inner_rows(store, run_id, predicted)
+    results.replace_metrics(store, run_id, split, pd.DataFrame(rows))
+    overall = {row["name"]: row for row in rows if row["source"] == "final" and row["stratum_kind"] == "all" and row["deaths"] == "with"}
+    return {"run_id": run_id, "split": split, "n": len(predicted), "metrics": overall}
+
+
+def _columns(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return frame["label"].to_numpy(float), frame["p"].to_numpy(float), frame["subject_id"].to_numpy()
+
+
+def _row(source: str, kind: str, stratum: str, deaths: str, one: Estimate) -> dict[str, Any]:
+    return {"source": source, "stratum_kind": kind, "stratum": stratum, "deaths": deaths, **asdict(one)}
+
+
+def _strata(store: Store, task: str, predicted: pd.DataFrame) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield (kind, name, members (N,) bool): everybody, diseases, sex, age, care unit, with and without an ECG."""
+    people = read.samples(store, task).set_index("sample_id").loc[predicted["sample_id"]]
+    yield "all", "all", np.ones(len(predicted), dtype=bool)
+    groups = read.disease_groups(store, task)
+    for group, members in groups.groupby("disease_group"):
+        yield "disease", str(group), predicted["sample_id"].isin(set(members["sample_id"])).to_numpy()
+    for sex, name in (("F", "women"), ("M", "men")):
+        yield "sex", name, (people["sex"] == sex).to_numpy()
+    age = people["age_years"].to_numpy()
+    for low, high in AGE_BANDS:
+        yield "age", f"{low}-{high - 1}" if high < 150 else f"{low}+", (age >= low) & (age < high)
+    for unit in sorted(people["first_careunit"].unique()):
+        yield "unit", str(unit)[:60], (people["first_careunit"] == unit).to_numpy()
+    with_ecg = (predicted["path"] == "both").to_numpy()
+    yield "ecg", "with ECG", with_ecg
+    yield "ecg", "without ECG", ~with_ecg
+
+
+def _majority_rows(some: pd.DataFrame, kind: str, stratum: str, deaths: str) -> list[dict[str, Any]]:
+    """Return what always saying the commoner class would score: the floor that every accuracy must beat."""
+    y = some["label"].to_numpy(float)
+    if len(y) == 0:
+        return []
+    share = float(max(y.mean(), 1 - y.mean()))
+    values = {"acc_50": share, "f1_macro_50": share / (1 + share), "brier": share * (1 - share), "auroc": 0.5}
+    n, events = len(y), int(y.sum())
+    return [_row("majority", kind, stratum, deaths, Estimate(k, v, None, None, n, events)) for k, v in values.items()]
+
+
+def _inner_rows(store: Store, run_id: str, predicted: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return AUROC and AUPRC of the inner predictions on samples with both modalities: what each part adds."""
+    both = predicted[predicted["path"] == "both"]
+    ports = read_results.ports(store, run_id)
+    ports = ports.reindex(both["sample_id"])
+    if both.empty:
+        return []
+    y, p, subjects = _columns(both)
+    levels = [f"{modality}_{k}" for modality in ("ecg", "ehr") for k in (1, 2, 3)]
+    scores = {port: ports[port].to_numpy(float) for port in [*levels, "cross"]}
+    scores["late_mean"] = 0.5 * (scores["ecg_3"] + scores["ehr_3"])
+    scores["all_levels_mean"] = np.mean([scores[level] for level in levels], axis=0)
+    scores["final_paired"] = p
+    rows = []
+    for source, score in scores.items():
+        probability = score if source == "final_paired" else expit(score)
+        found = estimates(y, probability, subjects, threshold=None)
+        rows += [_row(source, "all", "all", "with", one) for one in found if one.name in INNER_METRICS]
+    return rows

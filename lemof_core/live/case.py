@@ -1,0 +1,100 @@
+"""What the service is asked and what it answers, and how both travel: safetensors bytes with JSON beside them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load, save
+
+
+@dataclass(frozen=True)
+class LiveCase:
+    """One patient as a bedside would hand it over.
+
+    p_signal (sig_len, n_sig) with fs (Hz), sig_name, units; None without an ECG.
+    values: one row per charted value: variable name, seconds from ICU admission, value in the catalogue's unit, and
+    seconds to when it was stored (NaN where unknown). static: name -> value in the catalogue's unit.
+    """
+
+    variable: tuple[str, ...] = ()
+    offset_s: np.ndarray = field(default_factory=lambda: np.empty(0))
+    value: np.ndarray = field(default_factory=lambda: np.empty(0))
+    stored_offset_s: np.ndarray = field(default_factory=lambda: np.empty(0))
+    static: dict[str, float] = field(default_factory=dict)
+    t0_offset_s: int = 24 * 3600
+    p_signal: np.ndarray | None = None
+    fs: float = 500.0
+    sig_name: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """The answer: the stored tables' columns as lists of rows, arrays by name, and notes for the reader."""
+
+    prediction: dict[str, Any]
+    branch_values: list[dict[str, Any]]
+    level_scores: list[dict[str, Any]]
+    input_effect: dict[str, Any] | None
+    calibration: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    axes: dict[str, Any]
+    quality: dict[str, list[str]] | None
+    measurements: dict[str, float]
+    notes: list[str]
+
+
+def pack(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
+    """Return one message. safetensors needs at least one tensor, so an empty one always travels."""
+    tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    return save({"_": np.zeros(1), **tensors}, metadata={"json": json.dumps(document)})
+
+
+def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the (document, arrays) that `pack` was given."""
+    arrays = load(message)
+    arrays.pop("_")
+    length = int.from_bytes(message[:8], "little")
+    header = json.loads(message[8 : 8 + length])
+    return json.loads(header["__metadata__"]["json"]), arrays
+
+
+def case_message(case: LiveCase, run_folder: str) -> bytes:
+    """Return the request for a case."""
+    document = {
+        "run_folder": run_folder,
+        "variable": list(case.variable),
+        "static": case.static,
+        "t0_offset_s": case.t0_offset_s,
+        "fs": case.fs,
+        "sig_name": list(case.sig_name),
+        "units": list(case.units),
+    }
+    arrays = {name: np.asarray(getattr(case, name), float) for name in ("offset_s", "value", "stored_offset_s")}
+    if case.p_signal is not None:
+        arrays["p_signal"] = np.asarray(case.p_signal, dtype=np.float64)
+    return pack(document, arrays)
+
+
+def read_case(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> LiveCase:
+    """Return the case of a request."""
+    return LiveCase(
+        variable=tuple(document["variable"]),
+        offset_s=arrays["offset_s"],
+        value=arrays["value"],
+        stored_offset_s=arrays["stored_offset_s"],
+        static={name: float(value) for name, value in document["static"].items()},
+        t0_offset_s=int(document["t0_offset_s"]),
+        p_signal=arrays.get("p_signal"),
+        fs=float(document["fs"]),
+        sig_name=tuple(document["sig_name"]),
+        units=tuple(document["units"]),
+    )
+
+
+def read_result(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> LiveResult:
+    """Return the result of an answer."""
+    return LiveResult(arrays=arrays, **document)

@@ -1,0 +1,49 @@
+"""The worker process: requests on stdin, answers on stdout, one at a time, each a length and a message."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from lemof_core.live.pipe import read_message, write_message
+
+N_THREADS = 2
+KEPT_MODELS = 2
+
+
+def main() -> None:
+    """Answer until stdin closes."""
+    # Whatever a library prints must not land between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    import torch
+
+    from lemof_core.checkpoint import load_model, read_document
+    from lemof_core.errors import ModelMistake
+    from lemof_core.live.case import pack, read_case, unpack
+    from lemof_core.live.predict import predict_case
+
+    torch.set_num_threads(N_THREADS)
+    models: OrderedDict[str, tuple[Any, list[dict[str, Any]]]] = OrderedDict()
+    while (message := read_message(sys.stdin.buffer)) is not None:
+        document, arrays = unpack(message)
+        try:
+            folder = document["run_folder"]
+            if folder not in models:
+                extra = read_document(Path(folder))["extra"]
+                models[folder] = (load_model(Path(folder)), extra.get("data", {}).get("variables", []))
+                if len(models) > KEPT_MODELS:
+                    models.popitem(last=False)
+            model, variables = models[folder]
+            found, numbers = predict_case(model, variables, read_case(document, arrays))
+            write_message(answers, pack({"ok": found}, numbers))
+        except ModelMistake as mistake:
+            write_message(answers, pack({"mistake": str(mistake)}, {}))
+
+
+if __name__ == "__main__":
+    main()

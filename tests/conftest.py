@@ -1,0 +1,59 @@
+"""What every test gets: two torch threads, a store of its own, and no reach beyond this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from cohort_db.store import Store
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).parent))  # the *_support modules
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's store."""
+    monkeypatch.setenv("LEMOF_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("LEMOF_DB_URL", raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_threads() -> None:
+    """Every forward pass here runs as the stored ones do."""
+    import torch
+
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a store with a trained, scored and evaluated run, made once for all workers of a test session."""
+    from filelock import FileLock
+
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    home = shared / "demo-home"
+    home.mkdir(exist_ok=True)
+    with FileLock(home / "lock"):
+        from demo_support import make_demo
+
+        make_demo(home).close()
+    return home
+
+
+@pytest.fixture
+def demo_store(demo_home: Path) -> Iterator[Store]:
+    """The store of `demo_home`; a test must not change it."""
+    from cohort_db.store import open_store
+
+    store = open_store(f"sqlite:///{demo_home / 'cohort.db'}")
+    yield store
+    store.close()

@@ -1,0 +1,100 @@
+"""The four explanations on a fitted model: what each must sum to, and what must not move it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from core_support import fitted, made_up_cohort, parts
+from scipy.special import expit
+
+from lemof_core.explain.attention import attention_axes, attention_maps
+from lemof_core.explain.gradients import N_BINS, attribute
+from lemof_core.explain.modalities import input_effects
+from lemof_core.explain.scored import array_specs, score_samples
+
+PRESETS = ["robust", "paper"]
+
+
+def rows_with_ecg(n: int = 4) -> np.ndarray:
+    test = parts()["test"]
+    return test[made_up_cohort().ecg_present[test]][:n]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_branch_values_sum_to_the_stored_logit_and_probability(name: str) -> None:
+    model = fitted(name)
+    cohort = model.scaler.transform(made_up_cohort())
+    scored = score_samples(model, cohort, parts()["test"], explain=False)
+    assert set(scored.predictions["path"]) == {"both", "ehr"}
+    sums = scored.branch_values.groupby("sample_id")[["phi_logit", "phi_prob"]].sum()
+    for row in scored.predictions.itertuples():
+        base = model.calibration[row.path]
+        assert sums.loc[row.sample_id, "phi_logit"] + base["base_logit"] == pytest.approx(row.logit, abs=1e-9)
+        assert sums.loc[row.sample_id, "phi_prob"] + base["base_p"] == pytest.approx(row.p, abs=1e-9)
+        assert row.p == pytest.approx(expit(row.logit), abs=1e-12)
+        assert row.p_lo <= row.p_hi
+
+
+def test_input_effects_are_a_shapley_game_of_two() -> None:
+    model = fitted()
+    cohort = model.scaler.transform(made_up_cohort())
+    rows = rows_with_ecg()
+    found = input_effects(model, cohort, rows)
+    np.testing.assert_allclose(found.phi_ecg + found.phi_ehr, found.v_both - found.v_none, atol=1e-12)
+    np.testing.assert_allclose(found.v_both, model.predict(cohort, rows).logits[:, 0], atol=1e-5)
+    np.testing.assert_allclose(found.interaction, found.v_both - found.v_ecg - found.v_ehr + found.v_none, atol=1e-12)
+    # v(ECG) knows nothing of the patient's own EHR.
+    arrays = made_up_cohort()
+    arrays.series[rows] = np.roll(arrays.series[rows], 3, axis=1)
+    other = input_effects(model, model.scaler.transform(arrays), rows)
+    np.testing.assert_allclose(other.v_ecg, found.v_ecg, atol=1e-6)
+    assert np.abs(other.v_ehr - found.v_ehr).max() > 1e-6
+
+
+@pytest.mark.parametrize("path", ["both", "ehr"])
+@pytest.mark.parametrize("name", PRESETS)
+def test_attributions_sum_to_the_gap_up_to_the_stated_error(name: str, path: str) -> None:
+    model = fitted(name)
+    cohort = model.scaler.transform(made_up_cohort())
+    found = attribute(model, cohort, rows_with_ecg(), path)
+    assert found.saliency.shape == (4, 12, N_BINS)
+    total = found.feature.sum(1) + found.saliency.sum((1, 2))
+    np.testing.assert_allclose(np.abs(total - found.gap), found.error, atol=1e-9)
+    assert found.error.max() < 0.1 * max(1.0, np.abs(found.gap).max())
+    if path == "ehr":
+        assert (found.saliency == 0).all()
+
+
+def test_a_variable_that_was_never_charted_and_is_not_in_the_baseline_gets_nothing() -> None:
+    arrays = made_up_cohort()
+    arrays.series[:, 5] = np.nan
+    from core_support import quick
+
+    from lemof_core.fitting.lemof import fit_lemof
+
+    model = fit_lemof(arrays, parts(), quick("robust", fitting="holdout"))
+    found = attribute(model, model.scaler.transform(arrays), rows_with_ecg(2), "both")
+    assert (found.feature[:, 5] == 0).all() and (found.feature[:, 0] != 0).all()
+
+
+def test_attention_rows_sum_to_one_and_axes_name_every_token() -> None:
+    model = fitted()
+    maps = attention_maps(model, model.scaler.transform(made_up_cohort()), rows_with_ecg())
+    edges, names = attention_axes(model)
+    assert maps.ecg_from_ehr.shape == (4, len(edges) - 1, len(names))
+    np.testing.assert_allclose(maps.ecg_from_ehr.sum(-1), 1, atol=1e-5)
+    np.testing.assert_allclose(maps.ehr_from_ecg.sum(-1), 1, atol=1e-5)
+    assert (maps.effect >= 0).all() and edges[0] == 0 and edges[-1] == pytest.approx(10)
+
+
+def test_what_is_stored_has_the_declared_shapes_and_is_finite() -> None:
+    model = fitted()
+    cohort = model.scaler.transform(made_up_cohort())
+    rows = np.concatenate([rows_with_ecg(2), np.flatnonzero(~cohort.arrays.ecg_present)[:2]])
+    scored = score_samples(model, cohort, rows)
+    for name, spec in array_specs(model).items():
+        assert scored.arrays[name].shape == (4, *spec.shape)
+        assert np.isfinite(scored.arrays[name]).all()
+    assert (scored.arrays["saliency"][2:] == 0).all()
+    assert len(scored.input_effects) == 2
+    assert len(scored.branch_values) == 2 * 7 + 2 * 3

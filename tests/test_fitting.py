@@ -1,0 +1,179 @@
+"""The staged fit: who learns from whom, what is never read, and what too few patients cannot give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from core_support import fitted, made_up_cohort, parts, quick
+
+from lemof_core.batch import CohortArrays
+from lemof_core.config import RunConfig, TrainingConfig, preset
+from lemof_core.ehr_series import Scaler
+from lemof_core.errors import ModelMistake
+from lemof_core.fitting.folds import make_folds
+from lemof_core.fitting.lemof import fit_lemof
+from lemof_core.fusion.lemof import make_predictor
+from lemof_core.training import fit_epochs, train_level_predictor
+
+
+def predictions(model_name: str, arrays: CohortArrays, rows: np.ndarray) -> np.ndarray:
+    model = fitted(model_name)
+    return model.predict(model.scaler.transform(arrays), rows).logits[:, 0]
+
+
+def test_folds_of_oof_share_no_patient_and_hold_every_row_out_once() -> None:
+    arrays = made_up_cohort()
+    arrays.subject_ids[:40] = np.repeat(arrays.subject_ids[:20], 2)
+    folds = make_folds(arrays, parts(), RunConfig())
+    fit_rows = np.concatenate([parts()["train"], parts()["meta"]])
+    assert sorted(np.concatenate([fold.held for fold in folds])) == sorted(fit_rows)
+    for fold in folds:
+        assert not set(arrays.subject_ids[fold.learn]) & set(arrays.subject_ids[fold.held])
+
+
+def test_holdout_learns_on_train_and_stacks_on_meta_and_naive_leaks_by_design() -> None:
+    arrays = made_up_cohort()
+    (held,) = make_folds(arrays, parts(), RunConfig(fitting="holdout"))
+    np.testing.assert_array_equal(held.learn, parts()["train"])
+    np.testing.assert_array_equal(held.held, parts()["meta"])
+    (leak,) = make_folds(arrays, parts(), RunConfig(fitting="naive"))
+    np.testing.assert_array_equal(leak.learn, leak.held)
+
+
+def test_no_test_row_can_change_the_fitted_model() -> None:
+    config = replace(quick(), fitting="holdout")
+    plain = fit_lemof(made_up_cohort(), parts(), config)
+    arrays = made_up_cohort()
+    test = parts()["test"]
+    arrays.series[test] = 1e3
+    arrays.ecg_uv[test] = 32000
+    arrays.labels[test] = 1 - arrays.labels[test]
+    changed = fit_lemof(arrays, parts(), config)
+    for path, decision in plain.decisions.items():
+        np.testing.assert_array_equal(decision.vector(), changed.decisions[path].vector())
+    for before, after in zip(plain.folds[0].state_dict().values(), changed.folds[0].state_dict().values(), strict=True):
+        assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize("name", ["robust", "paper"])
+def test_a_batch_mate_never_changes_a_prediction(name: str) -> None:
+    arrays, rows = made_up_cohort(), parts()["test"][:6]
+    plain = predictions(name, arrays, rows)
+    others = arrays.take(np.arange(len(arrays)))
+    others.series[rows[1:]] = 5.0
+    others.ecg_uv[rows[1:]] = others.ecg_uv[rows[1:]] // 2
+    assert predictions(name, others, rows)[0] == plain[0]
+    assert (predictions(name, others, rows)[1:] != plain[1:]).any()
+    np.testing.assert_allclose(predictions(name, arrays, rows[:1]), plain[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["robust", "paper"])
+def test_the_content_of_an_absent_ecg_never_changes_a_prediction(name: str) -> None:
+    arrays = made_up_cohort()
+    rows = np.flatnonzero(~arrays.ecg_present)[:4]
+    plain = predictions(name, arrays, rows)
+    assert np.isfinite(plain).all()
+    arrays.ecg_uv[rows] = 12345
+    np.testing.assert_array_equal(predictions(name, arrays, rows), plain)
+
+
+def test_the_order_of_the_samples_is_the_order_of_the_answers() -> None:
+    arrays, rows = made_up_cohort(), parts()["test"]
+    plain = predictions("robust", arrays, rows)
+    order = np.random.default_rng(0).permutation(len(rows))
+    np.testing.assert_allclose(predictions("robust", arrays, rows[order]), plain[order], atol=1e-5)
+
+
+def test_paths_differ_and_have_their_own_calibrator_and_background() -> None:
+    model = fitted()
+    assert set(model.decisions) == {"both", "ehr"}
+    assert len(model.decisions["ehr"].ports) == 3 and len(model.decisions["both"].ports) == 7
+    assert model.port_background["ehr"].shape[1] == 3
+    ids = set(made_up_cohort().sample_ids[row] for row in parts()["meta"])
+    assert set(model.background_ids["both"]) <= ids
+
+
+def test_the_paper_preset_reads_k_star_and_the_robust_one_reports_both_choices() -> None:
+    paper, robust = fitted("paper"), fitted("robust")
+    assert paper.folds[0].pair == (paper.decisions["both"].k_star["ecg"], paper.decisions["both"].k_star["ehr"])
+    rows = {(row["modality"], row["level"]): row for row in robust.level_choices}
+    assert ("ehr", 0) in rows and rows["ehr", 0]["frequency"] is None
+    for modality in ("ecg", "ehr"):
+        known = [row for (m, level), row in rows.items() if m == modality and level]
+        assert sum(row["frequency"] for row in known) == pytest.approx(1)
+        assert sum(row["is_k_star"] for row in known) == 1
+
+
+def test_without_ecgs_only_the_ehr_path_is_fitted_and_says_so() -> None:
+    arrays = made_up_cohort(ecg_share=0.0)
+    model = fit_lemof(arrays, parts(), replace(quick(), fitting="holdout"))
+    assert set(model.decisions) == {"ehr"}
+    assert "n = 0" in model.report["not_estimable"]["ecg path"]
+    assert np.isfinite(model.predict(model.scaler.transform(arrays), parts()["test"]).logits).all()
+
+
+def test_too_few_calibration_samples_are_named_and_the_probability_stays_finite() -> None:
+    splits = parts() | {"cal": parts()["cal"][:4]}
+    model = fit_lemof(made_up_cohort(), splits, replace(quick(), fitting="holdout"))
+    assert "n = 4" in model.report["not_estimable"]["ehr: calibration"]
+    assert model.calibration["ehr"]["threshold"] is None
+
+
+def test_one_class_or_no_patients_stop_with_a_sentence() -> None:
+    arrays = made_up_cohort()
+    arrays.labels[:] = 0
+    with pytest.raises(ModelMistake, match="events = 0"):
+        fit_lemof(arrays, parts(), quick())
+
+
+def test_shuffled_labels_give_a_stack_that_knows_nothing() -> None:
+    arrays = made_up_cohort(600)
+    rng = np.random.default_rng(0)
+    arrays.labels[:] = rng.permutation(arrays.labels)
+    rows = np.arange(600)
+    splits = {"train": rows[:250], "val": rows[250:290], "meta": rows[290:400], "cal": rows[400:], "test": rows[:0]}
+    model = fit_lemof(arrays, splits, replace(quick(), fitting="holdout"))
+    p = 1 / (1 + np.exp(-model.predict(model.scaler.transform(arrays), splits["cal"]).logits[:, 0]))
+    assert p.std() < 0.12
+
+
+def test_two_fits_of_one_seed_are_equal_bit_by_bit() -> None:
+    config = replace(quick(), fitting="holdout", seed=3)
+    first, second = (fit_lemof(made_up_cohort(), parts(), config) for _ in range(2))
+    for a, b in zip(first.folds[0].state_dict().values(), second.folds[0].state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_training_stops_at_a_nan_loss_with_a_sentence() -> None:
+    layer = torch.nn.Linear(1, 1)
+    with pytest.raises(ModelMistake, match="loss became nan"):
+        fit_epochs(
+            layer, step_loss=lambda rows: layer.weight.sum() * float("nan"), val_loss=None, rows=np.arange(8),
+            max_epochs=2, patience=1, batch_size=4, lr=0.1, weight_decay=0.0, rng=np.random.default_rng(0),
+        )  # fmt: skip
+
+
+def test_auxiliary_targets_are_learnt_without_the_label() -> None:
+    arrays = made_up_cohort(160, ecg_share=1.0)
+    config = preset("robust")
+    scaler = Scaler.fit(arrays, np.arange(120))
+    cohort = scaler.transform(arrays)
+    torch.manual_seed(0)
+    predictor = make_predictor("ecg", config, scaler)
+    training = TrainingConfig(max_epochs=0, pretrain_epochs=6)
+    history = train_level_predictor(
+        predictor, cohort, modality="ecg", train=np.arange(120), val=np.arange(120, 160), config=training, seed=0
+    )["pretrain"]
+    assert min(history.val) < history.val[0]
+
+
+def test_unknown_settings_are_refused() -> None:
+    for wrong in ({"preset": "best"}, {"fitting": "cv"}, {"level_choice": "all"}, {"n_folds": 1}):
+        with pytest.raises(ModelMistake):
+            RunConfig(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(ModelMistake, match="robust"):
+        preset("literal")
+    assert RunConfig.from_json(preset("paper").to_json()) == preset("paper")

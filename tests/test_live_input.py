@@ -1,0 +1,64 @@
+"""What the live page takes: WFDB pairs and CSVs, and what it refuses before anything is predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import wfdb
+
+from cohort_db.errors import InputMistake
+from dashboard.live_input import ehr_csv, read_ecg_csv, read_ehr_csv, read_wfdb
+
+LEADS = ["I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6"]
+
+
+def record(folder: Path, scale: float = 1.0) -> dict[str, bytes]:
+    signal = np.random.default_rng(0).normal(size=(5000, 12)).cumsum(0) / 50 * scale
+    signal -= signal.mean(0)
+    wfdb.wrsamp("case", fs=500, units=["mV"] * 12, sig_name=LEADS, p_signal=signal, fmt=["16"] * 12, write_dir=str(folder))
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_wfdb_pair_is_read_as_wfdb_reads_it(tmp_path: Path) -> None:
+    ecg = read_wfdb(record(tmp_path))
+    expected = wfdb.rdrecord(str(tmp_path / "case"))
+    np.testing.assert_allclose(ecg.p_signal, expected.p_signal)
+    assert ecg.sig_name == tuple(LEADS) and ecg.fs == 500
+
+
+def test_microvolts_named_millivolts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputMistake, match="microvolts"):
+        read_wfdb(record(tmp_path, scale=1000))
+    table = pd.DataFrame(np.tile(np.linspace(-900, 900, 1000)[:, None], 12), columns=LEADS)
+    content = table.to_csv(index=False).encode()
+    with pytest.raises(InputMistake, match="microvolts"):
+        read_ecg_csv(content, fs=500, unit="mV")
+    assert read_ecg_csv(content, fs=500, unit="uV").units[0] == "uV"
+
+
+def test_half_a_record_is_refused(tmp_path: Path) -> None:
+    files = record(tmp_path)
+    with pytest.raises(InputMistake, match=r"one \.hea"):
+        read_wfdb({"case.hea": files["case.hea"]})
+    files["case.dat"] = files["case.dat"][:1000]
+    with pytest.raises(InputMistake):
+        read_wfdb(files)
+
+
+def test_ehr_values_survive_their_csv() -> None:
+    values = pd.DataFrame(
+        {"variable": ["sbp", "lactate"], "offset_s": [3600.0, -60.0], "value": [120.0, 2.1], "stored_offset_s": [np.nan, 90.0]}
+    )
+    pd.testing.assert_frame_equal(read_ehr_csv(ehr_csv(values).encode()), values)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a,b\n1,2\n", "no column variable"), ("variable,hours,value\nsbp,1,high\n", "line 2"), ("", "no CSV")],
+)
+def test_a_wrong_ehr_file_is_named(text: str, message: str) -> None:
+    with pytest.raises(InputMistake, match=message):
+        read_ehr_csv(text.encode())
