@@ -32,7 +32,9 @@ def _from_store(store: Store, run_id: str) -> tuple[LiveCase | None, UploadedEcg
         stay_id = columns[0].number_input("Stay id", min_value=1, step=1, value=None, key="live_stay")
         asked = columns[1].form_submit_button("Predict", type="primary")
     if not stay_id or not (asked or st.session_state.get("live_asked") == stay_id):
-        st.info("The stay's raw files are read again as if they had been uploaded; the result must equal the stored one.")
+        st.info(
+            "The stay's raw files are read again as if they had been uploaded; the result must equal the stored one."
+        )
         return None, None, None
     st.session_state["live_asked"] = stay_id
     case = stored_case(store, int(stay_id))
@@ -45,7 +47,9 @@ def _from_store(store: Store, run_id: str) -> tuple[LiveCase | None, UploadedEcg
             "stored_offset_s": case.stored_offset_s,
         }
     )
-    st.download_button("Download these values as CSV", ehr_csv(values), f"stay-{int(stay_id)}.csv", "text/csv", on_click="ignore")
+    st.download_button(
+        "Download these values as CSV", ehr_csv(values), f"stay-{int(stay_id)}.csv", "text/csv", on_click="ignore"
+    )
     ecg = None if case.p_signal is None else UploadedEcg(case.p_signal, case.fs, case.sig_name, case.units)
     return case, ecg, None if prediction is None else float(prediction["logit"])
 
@@ -94,14 +98,18 @@ def _ask_ecg() -> UploadedEcg | None:
     else:
         ecg = read_wfdb({file.name: file.getvalue() for file in files})
     seconds = len(ecg.p_signal) / ecg.fs
-    st.caption(f"Read: {len(ecg.sig_name)} leads ({', '.join(ecg.sig_name)}), {seconds:.1f} s at {ecg.fs:g} Hz, {ecg.units[0]}.")
+    st.caption(
+        f"Read: {len(ecg.sig_name)} leads ({', '.join(ecg.sig_name)}), {seconds:.1f} s at {ecg.fs:g} Hz, {ecg.units[0]}."
+    )
     return ecg
 
 
 def _ask_values(store: Store) -> pd.DataFrame | None:
     st.subheader("Health record, first 24 h")
     file = st.file_uploader("A CSV with variable, hours (from ICU admission), value", type=["csv"], key="live_ehr")
-    st.download_button("Template with every variable", _template(store), "lemof-ehr-template.csv", "text/csv", on_click="ignore")
+    st.download_button(
+        "Template with every variable", _template(store), "lemof-ehr-template.csv", "text/csv", on_click="ignore"
+    )
     if file is None:
         return None
     values = read_ehr_csv(file.getvalue())
@@ -132,5 +140,3 @@ def _ask_static(store: Store) -> dict[str, float]:
             if given is not None:
                 found[str(row["name"])] = float(given)
     return found
-
-

@@ -48,7 +48,9 @@ def read_ecg_csv(content: bytes, *, fs: float, unit: str) -> UploadedEcg:
         raise InputMistake(f"the ECG file is no CSV with a header line ({error})") from error
     numeric = table.select_dtypes("number")
     if numeric.empty or len(numeric) < fs:
-        raise InputMistake(f"an ECG needs numeric columns named by lead and at least 1 s, however: {table.shape} at {fs:g} Hz")
+        raise InputMistake(
+            f"an ECG needs numeric columns named by lead and at least 1 s, however: {table.shape} at {fs:g} Hz"
+        )
     names = tuple(str(name) for name in numeric.columns)
     return checked(UploadedEcg(numeric.to_numpy(float), fs, names, (unit,) * len(names)))
 
@@ -59,7 +61,9 @@ def checked(ecg: UploadedEcg) -> UploadedEcg:
     spans = np.nanmax(ecg.p_signal, axis=0) - np.nanmin(ecg.p_signal, axis=0)
     largest = float(np.nanmedian(spans)) * factor
     if largest > MOST_MV:
-        raise InputMistake(f"the leads span {largest:.0f} mV, which no heart makes: are these microvolts or raw counts?")
+        raise InputMistake(
+            f"the leads span {largest:.0f} mV, which no heart makes: are these microvolts or raw counts?"
+        )
     return ecg
 
 

@@ -73,9 +73,7 @@ class Decision:
             stages[name] = replace(stage, weights=vector[start:stop], intercept=float(vector[stop]))
             start = stop + 1
         metas = {modality: stages[f"G_{modality}"] for modality in self.metas}
-        return replace(
-            self, metas=metas, aggregate=stages["G_O1"], final=stages.get("G_final"), platt=stages["Platt"]
-        )
+        return replace(self, metas=metas, aggregate=stages["G_O1"], final=stages.get("G_final"), platt=stages["Platt"])
 
     def logistics(self) -> dict[str, Logistic]:
         """Return the stages by the paper's names."""
@@ -149,10 +147,10 @@ def fit_decision(
     for index, modality in enumerate(modalities):
         levels = ports[:, 3 * index : 3 * index + 3]
         inputs = [f"{modality}_{k}" for k in (1, 2, 3)]
-        metas[modality], meta = _fit_stage(levels, y, folds, inputs, config, None if like is None else like.metas[modality])
-        k_star[modality] = (
-            best_level(mean_abs_phi(metas[modality], levels)) if like is None else like.k_star[modality]
+        metas[modality], meta = _fit_stage(
+            levels, y, folds, inputs, config, None if like is None else like.metas[modality]
         )
+        k_star[modality] = best_level(mean_abs_phi(metas[modality], levels)) if like is None else like.k_star[modality]
         columns += [meta, levels[:, k_star[modality] - 1]]
         names += [f"meta_{modality}", f"best_{modality}"]
     z = np.stack(columns, axis=1)

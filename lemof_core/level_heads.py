@@ -64,7 +64,9 @@ class LevelPredictor(nn.Module):
             [head(torch.cat([pool_level(level, info), peak_level(level)], dim=1)) for head, level, info in pairs], dim=1
         )
 
-    def loss(self, modality: Modality, targets: Tensor, aux: Tensor, *, label_weight: float, aux_weight: float) -> Tensor:
+    def loss(
+        self, modality: Modality, targets: Tensor, aux: Tensor, *, label_weight: float, aux_weight: float
+    ) -> Tensor:
         """Return the mean of the three BCEs (B, 1), plus the mean squared error of the known quantities (B, A)."""
         levels = self.levels(modality)
         total = torch.zeros(())

@@ -89,7 +89,9 @@ def fit_logistic(
     scikit-learn's LogisticRegression can neither bound its weights nor shrink towards a mean other than zero.
     """
     if len(x) < 2 or len(np.unique(y)) < 2:
-        raise ModelMistake(f"a logistic stage needs samples of both classes, however: n = {len(x)}, events = {y.sum():g}")
+        raise ModelMistake(
+            f"a logistic stage needs samples of both classes, however: n = {len(x)}, events = {y.sum():g}"
+        )
     raw = expit(x) if link == "prob" else np.asarray(x, dtype=np.float64)
     n_inputs = raw.shape[1]
     if like is not None:
@@ -124,9 +126,7 @@ def log_loss_rows(logit: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.logaddexp(0, logit) - y * logit
 
 
-def choose_penalty(
-    x: np.ndarray, y: np.ndarray, folds: np.ndarray, penalties: Sequence[float], **how: Any
-) -> float:
+def choose_penalty(x: np.ndarray, y: np.ndarray, folds: np.ndarray, penalties: Sequence[float], **how: Any) -> float:
     """Return the penalty with the lowest cross-validated log-loss; the largest one where folds cannot be fitted."""
     if len(penalties) == 1:
         return penalties[0]

@@ -133,12 +133,24 @@ def estimates(
         one = np.ones((1, n))
         out.append(spread(f"acc_{name}", float(_accuracy(y, p, one, cut)[0]), _accuracy(y, p, weights, cut)))
         out.append(spread(f"f1_macro_{name}", float(_macro_f1(y, p, one, cut)[0]), _macro_f1(y, p, weights, cut)))
-    out.append(spread("brier", float(brier_score_loss(y, p)) if n > 1 else float((p - y)[0] ** 2), _brier(y, p, weights)))
+    out.append(
+        spread("brier", float(brier_score_loss(y, p)) if n > 1 else float((p - y)[0] ** 2), _brier(y, p, weights))
+    )
     out += [missing("cal_slope"), missing("cal_intercept")] if few else _calibration(y, p, weights, n, events)
     return out
 
 
-_NAMES = ("auroc", "auprc", "acc_50", "f1_macro_50", "acc_tuned", "f1_macro_tuned", "brier", "cal_slope", "cal_intercept")
+_NAMES = (
+    "auroc",
+    "auprc",
+    "acc_50",
+    "f1_macro_50",
+    "acc_tuned",
+    "f1_macro_tuned",
+    "brier",
+    "cal_slope",
+    "cal_intercept",
+)
 
 
 def _calibration(y: np.ndarray, p: np.ndarray, weights: np.ndarray, n: int, events: int) -> list[Estimate]:

@@ -1,4 +1,4 @@
-"""What every test gets: two torch threads, a store of its own, and no reach beyond this machine."""
+"""What every test gets: one torch thread, a store of its own, and no reach beyond this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from cohort_db.store import Store
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(Path(__file__).parent))  # the *_support modules
 
@@ -26,11 +26,11 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def two_threads() -> None:
+def one_thread() -> None:
     """Every forward pass here runs as the stored ones do."""
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,9 @@ def quick_config(name: str = "robust", **changes: Any) -> RunConfig:
     return replace(
         config,
         fitting="holdout",
-        ecg_training=replace(config.ecg_training, max_epochs=2, pretrain_epochs=min(1, config.ecg_training.pretrain_epochs)),
+        ecg_training=replace(
+            config.ecg_training, max_epochs=2, pretrain_epochs=min(1, config.ecg_training.pretrain_epochs)
+        ),
         ehr_training=replace(config.ehr_training, max_epochs=3),
         cross=replace(config.cross, max_epochs=1, d=16),
         decision=replace(config.decision, n_bootstrap=10, n_background=32, n_input_background=4),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -14,14 +14,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from sqlalchemy import Table, func, make_url, select
 
 from cohort_db import schema
+from cohort_db.results import add_run, add_scored
 from cohort_db.store import Store, insert_new, open_store
 
 MakeStore = Callable[[], Store]
 INTIME = datetime(2150, 3, 1, 12, 30, 15)
 _numbers = count()
+_keepers: list[subprocess.Popen[bytes]] = []
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -49,18 +53,25 @@ def _maker(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     yield make
     for store in opened:
         store.close()
+        if kind == "postgresql":  # 8 MB each
+            _on_server(f"DROP DATABASE {make_url(store.url).database} WITH (FORCE)")
 
 
 def empty_postgresql(template: str = "template1") -> str:
     """URL of a new, empty database on the throw-away server; skips the test where PostgreSQL is not installed."""
+    name = f"test{next(_numbers)}"
+    return f"postgresql://postgres@/{name}?host={_on_server(f'CREATE DATABASE {name} TEMPLATE {template}')}"
+
+
+def _on_server(statement: str) -> Path:
+    """The statement has run on the throw-away server; returns its socket folder."""
     psycopg = pytest.importorskip("psycopg", reason="the PostgreSQL driver psycopg is not installed")
     folder = _cluster()
     if folder is None:
         pytest.skip("PostgreSQL is not installed: no initdb under /usr/lib/postgresql/*/bin")
-    name = f"test{next(_numbers)}"
     with psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return f"postgresql://postgres@/{name}?host={folder}"
+        server.execute(statement)
+    return folder
 
 
 def _migrated_postgresql() -> str:
@@ -96,11 +107,11 @@ def _cluster() -> Path | None:
     options = f"-c listen_addresses='' -c fsync=off -c max_connections=200 -k {folder}"
     call(programs / "pg_ctl", "-w", "-D", folder / "data", "-l", folder / "log", "-o", options, "start")
 
-    def stop() -> None:
-        call(programs / "pg_ctl", "-m", "immediate", "-D", folder / "data", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(stop)
+    # However this process ends, its end of the pipe closes, and the keeper stops the server.
+    stop = " ".join(map(shlex.quote, [*as_postgres, str(programs / "pg_ctl"), "-m", "immediate", "stop", "-D"]))
+    script = f"read -r _; cd /; {stop} {folder}/data; rm -rf {folder}"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    _keepers.append(subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True, **quiet))
     return folder
 
 
@@ -138,26 +149,7 @@ def add_cohort(store: Store, n_stays: int = 4) -> None:
         ],
         "sample": [_sample(k) for k in ids[:-1]],
         "exclusion": [{"task": "los", "stay_id": n_stays, "rule": "adult"}],
-        "attrition": [
-            {
-                "task": "los",
-                "step": 0,
-                "rule": "all",
-                "label": "All stays",
-                "n_before": n_stays,
-                "n_left_out": 0,
-                "n_after": n_stays,
-            },
-            {
-                "task": "los",
-                "step": 1,
-                "rule": "adult",
-                "label": "Adults",
-                "n_before": n_stays,
-                "n_left_out": 1,
-                "n_after": n_stays - 1,
-            },
-        ],
+        "attrition": [_rule(0, "all", n_stays, 0), _rule(1, "adult", n_stays, 1)],
         "split": [{"task": "los", "subject_id": k, "split": "train" if k % 2 else "test"} for k in ids[:-1]],
     }
     rows["dataset"][0] |= {"ehr_folder": "/data/ehr", "ecg_folder": "/data/ecg", "description": {"seed": 0}}
@@ -166,6 +158,44 @@ def add_cohort(store: Store, n_stays: int = 4) -> None:
     with store.writing() as conn:
         for name, some in rows.items():
             insert_new(conn, schema.METADATA.tables[name], some)
+
+
+def add_scored_run(store: Store, run_id: str, created_at: datetime) -> None:
+    """A run that scored los-3, los-1 and los-2, in that order, with the stay's number as logit."""
+    add_run(store, run_row(run_id, created_at=created_at), calibrations=[], level_choices=[], stage_weights=[])
+    ids = ["los-3", "los-1", "los-2"]
+    splits = ["train", "train", "test"]
+    predictions = pd.DataFrame({"sample_id": ids, "split": splits, "path": "both", "logit": [3.0, 1.0, 2.0]})
+    ports = [(i, port) for i in ids for port in ("ehr_1", "cross", "ecg_2", "ecg_1")]
+    levels = [(i, "ecg", level, 0.0, 0.1, 0.2) for i in ids for level in (2, 1)]
+    effects = {"v_none": 0.0, "v_ecg": 0.1, "v_ehr": 0.2, "v_both": 0.3, "n_background": 8}
+    add_scored(
+        store,
+        run_id,
+        predictions=predictions.assign(p=0.5, logit_raw=0.0),
+        level_scores=pd.DataFrame(levels, columns=["sample_id", "modality", "level", "logit", "phi_logit", "phi_prob"]),
+        branch_values=pd.DataFrame(ports, columns=["sample_id", "port"]).assign(logit=0.0, phi_logit=0.1, phi_prob=0.2),
+        input_effects=pd.DataFrame({"sample_id": ids} | effects),
+        arrays={},
+    )
+
+
+def variable_row(variable_id: int = 1, **changed: Any) -> dict[str, Any]:
+    """A variable; not of a patient, so it can be stored alone."""
+    row = {"variable_id": variable_id, "name": f"v{variable_id}", "label": "x", "unit": "u", "kind": "series"}
+    return row | {"panel": "p", "decimals": 1} | changed
+
+
+def event_row(event_id: int = 1, **changed: Any) -> dict[str, Any]:
+    """An audit event; not of a patient, so it can be stored alone."""
+    row = {"event_id": event_id, "at": INTIME, "actor": "a", "action": "view", "object": "o", "detail": None}
+    return row | {"previous_sha256": "", "sha256": ""} | changed
+
+
+def n_rows(store: Store, table: Table) -> int:
+    """How many rows the table has."""
+    with store.reading() as conn:
+        return int(conn.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def run_row(run_id: str = "run-a", **changed: Any) -> dict[str, Any]:
@@ -190,6 +220,11 @@ def run_row(run_id: str = "run-a", **changed: Any) -> dict[str, Any]:
         "not_estimable": {},
         "fit_report": {"seconds": 1.5},
     } | changed
+
+
+def _rule(step: int, rule: str, n_before: int, n_left_out: int) -> dict[str, Any]:
+    counted = {"n_before": n_before, "n_left_out": n_left_out, "n_after": n_before - n_left_out}
+    return {"task": "los", "step": step, "rule": rule, "label": rule.capitalize()} | counted
 
 
 def _admission(k: int) -> dict[str, Any]:

@@ -61,7 +61,9 @@ def test_ties_go_to_the_lower_level() -> None:
     assert best_level(np.array([0.2, 0.5, 0.5])) == 2
 
 
-def planted_levels(rng: np.random.Generator, level: int, *, n: int = 450, decoy_correlation: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def planted_levels(
+    rng: np.random.Generator, level: int, *, n: int = 450, decoy_correlation: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
     """Return level logits (n, 3) and labels: one level knows the label, decoys only correlate with it."""
     signal = rng.normal(size=n)
     y = (rng.random(n) < expit(0.55 * signal)).astype(float)

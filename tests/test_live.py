@@ -31,7 +31,10 @@ def weights_of(store: Store):  # type: ignore[no-untyped-def]
 def test_a_stored_samples_own_raw_data_give_its_stored_prediction(demo_store: Store, service: LiveService) -> None:
     run_id, folder = weights_of(demo_store)
     predicted = read_results.predictions(demo_store, run_id)
-    chosen = [*predicted[predicted["path"] == "both"].head(4).itertuples(), *predicted[predicted["path"] == "ehr"].head(2).itertuples()]
+    chosen = [
+        *predicted[predicted["path"] == "both"].head(4).itertuples(),
+        *predicted[predicted["path"] == "ehr"].head(2).itertuples(),
+    ]
     assert {row.path for row in chosen} == {"both", "ehr"}
     for row in chosen:
         result = service.predict(stored_case(demo_store, row.stay_id), folder)
@@ -94,7 +97,18 @@ def test_a_slow_answer_is_given_up(demo_store: Store) -> None:
 
 
 def test_a_case_survives_the_pipe() -> None:
-    case = LiveCase(("sbp",), np.array([1.0]), np.array([2.0]), np.array([np.nan]), {"age": 3.0}, 7, np.ones((4, 2)), 250.0, ("I", "II"), ("mV", "mV"))
+    case = LiveCase(
+        ("sbp",),
+        np.array([1.0]),
+        np.array([2.0]),
+        np.array([np.nan]),
+        {"age": 3.0},
+        7,
+        np.ones((4, 2)),
+        250.0,
+        ("I", "II"),
+        ("mV", "mV"),
+    )
     again = read_case(*unpack(case_message(case, "x")))
     for name in ("variable", "static", "t0_offset_s", "fs", "sig_name", "units"):
         assert getattr(again, name) == getattr(case, name)

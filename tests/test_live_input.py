@@ -18,7 +18,9 @@ LEADS = ["I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V
 def record(folder: Path, scale: float = 1.0) -> dict[str, bytes]:
     signal = np.random.default_rng(0).normal(size=(5000, 12)).cumsum(0) / 50 * scale
     signal -= signal.mean(0)
-    wfdb.wrsamp("case", fs=500, units=["mV"] * 12, sig_name=LEADS, p_signal=signal, fmt=["16"] * 12, write_dir=str(folder))
+    wfdb.wrsamp(
+        "case", fs=500, units=["mV"] * 12, sig_name=LEADS, p_signal=signal, fmt=["16"] * 12, write_dir=str(folder)
+    )
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -50,7 +52,12 @@ def test_half_a_record_is_refused(tmp_path: Path) -> None:
 
 def test_ehr_values_survive_their_csv() -> None:
     values = pd.DataFrame(
-        {"variable": ["sbp", "lactate"], "offset_s": [3600.0, -60.0], "value": [120.0, 2.1], "stored_offset_s": [np.nan, 90.0]}
+        {
+            "variable": ["sbp", "lactate"],
+            "offset_s": [3600.0, -60.0],
+            "value": [120.0, 2.1],
+            "stored_offset_s": [np.nan, 90.0],
+        }
     )
     pd.testing.assert_frame_equal(read_ehr_csv(ehr_csv(values).encode()), values)
 

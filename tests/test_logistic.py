@@ -49,7 +49,9 @@ def test_cross_fitted_rows_come_from_fits_that_never_saw_them() -> None:
     held_out = cross_fit(x, y, folds, inputs="abc", penalty=1.0)
     assert held_out is not None
     without = folds != 2
-    np.testing.assert_allclose(held_out[~without], fit_logistic(x[without], y[without], inputs="abc", penalty=1.0).logit(x[~without]))
+    np.testing.assert_allclose(
+        held_out[~without], fit_logistic(x[without], y[without], inputs="abc", penalty=1.0).logit(x[~without])
+    )
     changed = y.copy()
     changed[~without] = 1 - changed[~without]
     again = cross_fit(x, changed, folds, inputs="abc", penalty=1.0)

@@ -32,7 +32,9 @@ def test_weighted_ranking_metrics_equal_scikit_learn_on_repeated_rows(seed: int,
     for index, row in enumerate(weights.astype(int)):
         repeated_y, repeated_p = np.repeat(y, row), np.repeat(p, row)
         if 0 < repeated_y.sum() < len(repeated_y):
-            assert weighted_auroc(y, p, weights)[index] == pytest.approx(roc_auc_score(repeated_y, repeated_p), abs=1e-6)
+            assert weighted_auroc(y, p, weights)[index] == pytest.approx(
+                roc_auc_score(repeated_y, repeated_p), abs=1e-6
+            )
             expected = average_precision_score(repeated_y, repeated_p)
             assert weighted_auprc(y, p, weights)[index] == pytest.approx(expected, abs=1e-6)
 

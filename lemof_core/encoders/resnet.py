@@ -72,7 +72,8 @@ class ResNet1d(nn.Module):
         self.adapters, self.stages = nn.ModuleList(adapters), nn.ModuleList(stages)
         edges = tuple(round(i * DURATION_S / N_TOKENS, 4) for i in range(N_TOKENS + 1))
         low, mid, high = (
-            LevelInfo(name, N_TOKENS, d, "seconds", edges) for name, d in zip(("low", "mid", "high"), widths, strict=True)
+            LevelInfo(name, N_TOKENS, d, "seconds", edges)
+            for name, d in zip(("low", "mid", "high"), widths, strict=True)
         )
         self.levels = (low, mid, high)
 

@@ -11,13 +11,13 @@ from scipy.special import expit
 
 from lemof_core.batch import ScaledCohort
 from lemof_core.decision import UNIONS
+from lemof_core.ecg_signal import LEADS
 from lemof_core.encoders import LevelInfo
 from lemof_core.explain.attention import attention_axes, attention_maps
 from lemof_core.explain.gradients import METHOD, N_BINS, attribute
 from lemof_core.explain.modalities import input_effects
 from lemof_core.explain.owen import branch_phi
 from lemof_core.explain.selection import selection_phi
-from lemof_core.ecg_signal import LEADS
 from lemof_core.fusion.lemof import LemofModel
 
 
@@ -53,7 +53,10 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
             f"log-odds; value, observed and time since summed per variable; {METHOD}",
         ),
         "completeness": ArraySpec(
-            (2,), "float32", {"what": ["gap", "error"]}, "log-odds; F(x) - F(baseline), and how far attributions miss it"
+            (2,),
+            "float32",
+            {"what": ["gap", "error"]},
+            "log-odds; F(x) - F(baseline), and how far attributions miss it",
         ),
     }
     if not model.has_ecg_path:
@@ -68,12 +71,21 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
         "saliency": ArraySpec(
             (12, N_BINS), "float16", {"lead": list(LEADS), "seconds_per_bin": 10 / N_BINS}, f"log-odds; {METHOD}"
         ),
-        "attention_ecg_from_ehr": ArraySpec((n_ecg, n_ehr), "float16", {"ecg_edges_s": seconds, "ehr": list(names)}, looked),
-        "attention_ehr_from_ecg": ArraySpec((n_ehr, n_ecg), "float16", {"ehr": list(names), "ecg_edges_s": seconds}, looked),
-        "attention_effect": ArraySpec(
-            (1,), "float32", {"what": ["effect"]}, "log-odds; mean absolute change when the attention weights are permuted"
+        "attention_ecg_from_ehr": ArraySpec(
+            (n_ecg, n_ehr), "float16", {"ecg_edges_s": seconds, "ehr": list(names)}, looked
         ),
-        "embedding": ArraySpec((d_embedding,), "float16", {"d": info.d}, "Module 2's last hidden vector, mean over folds"),
+        "attention_ehr_from_ecg": ArraySpec(
+            (n_ehr, n_ecg), "float16", {"ehr": list(names), "ecg_edges_s": seconds}, looked
+        ),
+        "attention_effect": ArraySpec(
+            (1,),
+            "float32",
+            {"what": ["effect"]},
+            "log-odds; mean absolute change when the attention weights are permuted",
+        ),
+        "embedding": ArraySpec(
+            (d_embedding,), "float16", {"d": info.d}, "Module 2's last hidden vector, mean over folds"
+        ),
     }
 
 
@@ -92,7 +104,11 @@ def score_samples(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, *, 
     predictions["logit_raw"] = output.intermediates["raw"]
     predictions["p_lo"] = predictions["p_hi"] = np.nan
     levels, branches, effects = [], [], []
-    arrays = {name: np.zeros((len(rows), *spec.shape), spec.dtype) for name, spec in array_specs(model).items()} if explain else {}
+    arrays = (
+        {name: np.zeros((len(rows), *spec.shape), spec.dtype) for name, spec in array_specs(model).items()}
+        if explain
+        else {}
+    )
     for path, at in model.paths(np.isfinite(ports[:, 6])).items():
         own = ports[at][:, slice(0, 7) if path == "both" else slice(3, 6)]
         low, high = model.interval(path, own)
@@ -131,7 +147,13 @@ def _branch_rows(model: LemofModel, ids: np.ndarray, ports: np.ndarray, path: st
     decision = model.decisions[path]
     phi, phi_p, _, _ = branch_phi(decision.logit, ports, model.port_background[path], UNIONS[path])
     return [
-        {"sample_id": sample_id, "port": port, "logit": ports[row, k], "phi_logit": phi[row, k], "phi_prob": phi_p[row, k]}
+        {
+            "sample_id": sample_id,
+            "port": port,
+            "logit": ports[row, k],
+            "phi_logit": phi[row, k],
+            "phi_prob": phi_p[row, k],
+        }
         for row, sample_id in enumerate(ids)
         for k, port in enumerate(decision.ports)
     ]

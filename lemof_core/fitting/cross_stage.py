@@ -49,7 +49,9 @@ def fit_cross(
     cross = make_cross(config, levels.ecg, levels.ehr, pair, scaler)
 
     def loss(rows: np.ndarray) -> torch.Tensor:
-        return functional.binary_cross_entropy_with_logits(_logit(cross, caches, cohort, rows, pair), cohort.targets(rows))
+        return functional.binary_cross_entropy_with_logits(
+            _logit(cross, caches, cohort, rows, pair), cohort.targets(rows)
+        )
 
     @torch.no_grad()
     def val_loss() -> float:
@@ -95,7 +97,9 @@ def candidate_pairs(config: RunConfig) -> list[tuple[int, int]]:
     return [(ecg, ehr) for ecg in (1, 2, 3) for ehr in range(lowest, 4)]
 
 
-def choose_pair(first: np.ndarray, candidates: dict[tuple[int, int], np.ndarray], y: np.ndarray, *, n_draws: int, seed: int) -> PairChoice:
+def choose_pair(
+    first: np.ndarray, candidates: dict[tuple[int, int], np.ndarray], y: np.ndarray, *, n_draws: int, seed: int
+) -> PairChoice:
     """Return the pair whose y_Omega2 adds most to M1, by cross-validated log-loss on held rows.
 
     first: (n,) log-odds of M1 on held rows; candidates: pair -> (n,) y_Omega2 on the same rows.

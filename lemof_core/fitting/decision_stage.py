@@ -55,7 +55,9 @@ def calibrate(
     facts |= {"base_logit": float(decision.logit(background).mean())}
     facts["base_p"] = float(expit(decision.logit(background)).mean())
     model.calibration[path] = facts
-    model.refits[path] = _refits(model, held, (raw, y, cal_ports), path, progress) if config.n_bootstrap else np.empty((0, 0))
+    model.refits[path] = (
+        _refits(model, held, (raw, y, cal_ports), path, progress) if config.n_bootstrap else np.empty((0, 0))
+    )
 
 
 def _ports_of(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, path: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,13 @@ from lemof_core.fitting.cross_stage import (
     fit_cross,
 )
 from lemof_core.fitting.decision_stage import calibrate, level_choice_rows
-from lemof_core.fitting.folds import make_folds
+from lemof_core.fitting.folds import Fold, make_folds
 from lemof_core.fitting.level_stage import FoldLevels, LevelCache, cache_levels, enough, fit_levels
+from lemof_core.fitting.workers import run_all
 from lemof_core.fusion.lemof import FoldModel, LemofModel
 from lemof_core.training import Progress
+
+MANY = 400  # training samples from which on folds are worth a process each
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -52,10 +56,11 @@ def fit_lemof(
     scaler = Scaler.fit(arrays, used["train"])
     cohort = scaler.transform(arrays)
     folds = make_folds(arrays, used, config)
-    stages = []
-    for number, fold in enumerate(folds):
-        report = _numbered(progress, number, len(folds))
-        stages.append(fit_levels(cohort, fold, used["val"], config, scaler, seed=config.seed + number, progress=report))
+    tasks = [
+        partial(_fit_fold, cohort, fold, used["val"], config, scaler, number, len(folds))
+        for number, fold in enumerate(folds)
+    ]
+    stages = run_all(tasks, parallel=len(used["train"]) >= MANY, progress=progress)
     stack = _Stack(cohort, stages, used["val"])
     has_ecg = all(stage.ecg is not None for stage in stages) and enough(arrays.labels[stack.paired])
     models: list[FoldModel] = [FoldModel(None, stage.ehr, None, None) for stage in stages]
@@ -84,6 +89,21 @@ def fit_lemof(
         n = len(stack.paired)
         model.report["not_estimable"]["ecg path"] = f"not estimable, n = {n} samples with an ECG to fit on"
     return model
+
+
+def _fit_fold(
+    cohort: ScaledCohort,
+    fold: Fold,
+    val: np.ndarray,
+    config: RunConfig,
+    scaler: Scaler,
+    number: int,
+    n_folds: int,
+    progress: Progress,
+) -> FoldLevels:
+    """Return Stage 1 of one fold; a function of its own, so that another process can be asked."""
+    report = _numbered(progress, number, n_folds)
+    return fit_levels(cohort, fold, val, config, scaler, seed=config.seed + number, progress=report)
 
 
 class _Stack:
@@ -132,7 +152,9 @@ class _Stack:
 
     def held_ports(self, path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return (rows, ports, fold of each) of the held rows that a path is fitted on."""
-        columns = [("ecg_1 ecg_2 ecg_3 ehr_1 ehr_2 ehr_3 cross".split()).index(port) for port in PORTS[path]]
+        columns = [
+            (["ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3", "cross"]).index(port) for port in PORTS[path]
+        ]
         use = np.ones(len(self.rows), dtype=bool) if path == "ehr" else self.present[self.rows]
         return self.rows[use], self.logits[use][:, columns], self.fold_of[use]
 

@@ -36,7 +36,14 @@ def enough(labels: np.ndarray, *, at_least: int = MIN_PER_CLASS) -> bool:
 
 
 def fit_levels(
-    cohort: ScaledCohort, fold: Fold, val: np.ndarray, config: RunConfig, scaler: Scaler, *, seed: int, progress: Progress
+    cohort: ScaledCohort,
+    fold: Fold,
+    val: np.ndarray,
+    config: RunConfig,
+    scaler: Scaler,
+    *,
+    seed: int,
+    progress: Progress,
 ) -> FoldLevels:
     """Return the fold's trained level predictors; no ECG predictor where too few of its samples have an ECG."""
     present, labels = cohort.arrays.ecg_present, cohort.arrays.labels

@@ -101,7 +101,9 @@ class CrossAttention(nn.Module):
             d_joint += 2 * d
         self.norm = nn.LayerNorm(d_joint)
         self.hidden = (
-            nn.Sequential(nn.Linear(d_joint, d), nn.ReLU(), nn.Dropout(config.dropout)) if config.mlp_head else nn.Identity()
+            nn.Sequential(nn.Linear(d_joint, d), nn.ReLU(), nn.Dropout(config.dropout))
+            if config.mlp_head
+            else nn.Identity()
         )
         self.out = nn.Linear(d if config.mlp_head else d_joint, 1)
 
@@ -109,7 +111,9 @@ class CrossAttention(nn.Module):
         """Return (tokens (B, N, d), mask (B, N)) that stand for the EHR: an encoder level, or the own tokens."""
         if self.ehr_level:
             if level is None:
-                raise ValueError(f"cross-attention on EHR level {self.ehr_level} needs that level's tokens, however: None")
+                raise ValueError(
+                    f"cross-attention on EHR level {self.ehr_level} needs that level's tokens, however: None"
+                )
             return level.tokens, level.mask
         tensors = ehr.tensors
         series = self.own_series(series_facts(tensors["value"], tensors["mask"], tensors["since"]))
@@ -135,7 +139,10 @@ class CrossAttention(nn.Module):
         ecg_out, ecg_weights = self.ecg_asks(ecg_tokens, ehr_tokens, ehr_mask, to_ehr)
         ehr_out, ehr_weights = self.ehr_asks(ehr_tokens, ecg_tokens, ecg_mask, to_ecg)
         if self.config.residual:
-            ecg_out, ehr_out = torch.relu(ecg_out + self.ecg_self(ecg_tokens)), torch.relu(ehr_out + self.ehr_self(ehr_tokens))
+            ecg_out, ehr_out = (
+                torch.relu(ecg_out + self.ecg_self(ecg_tokens)),
+                torch.relu(ehr_out + self.ehr_self(ehr_tokens)),
+            )
         parts = [_mean(ecg_out, ecg_mask), _mean(ehr_out, ehr_mask)]
         if self.config.skip:
             pooled = torch.cat([_mean(ecg_top.tokens, ecg_top.mask), peak_level(ecg_top)], dim=1)

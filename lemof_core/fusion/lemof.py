@@ -44,7 +44,9 @@ def make_predictor(modality: str, config: RunConfig, scaler: Scaler) -> LevelPre
     return LevelPredictor(make_encoder("ehr", config.ehr_encoder, **names))
 
 
-def make_cross(config: RunConfig, ecg: LevelPredictor, ehr: LevelPredictor, pair: tuple[int, int], scaler: Scaler) -> CrossAttention:
+def make_cross(
+    config: RunConfig, ecg: LevelPredictor, ehr: LevelPredictor, pair: tuple[int, int], scaler: Scaler
+) -> CrossAttention:
     """Return an untrained Module 2 on the pair (ECG level 1..3, EHR level 0..3; 0 = its own tokens)."""
     return CrossAttention(
         config.cross,
@@ -61,7 +63,11 @@ class FoldModel(nn.Module):
     """The networks of one fold: both level predictors and (where both modalities could be fitted) Module 2."""
 
     def __init__(
-        self, ecg: LevelPredictor | None, ehr: LevelPredictor, cross: CrossAttention | None, pair: tuple[int, int] | None
+        self,
+        ecg: LevelPredictor | None,
+        ehr: LevelPredictor,
+        cross: CrossAttention | None,
+        pair: tuple[int, int] | None,
     ) -> None:
         super().__init__()
         self.ecg, self.ehr, self.cross, self.pair = ecg, ehr, cross, pair
@@ -78,9 +84,7 @@ class FoldModel(nn.Module):
         cross = self.cross_output(ecg_levels, ehr_levels, ehr).logit
         return torch.cat([self.ecg.level_logits(ecg_levels), self.ehr.level_logits(ehr_levels), cross], dim=1)
 
-    def cross_output(
-        self, ecg_levels: list[Level], ehr_levels: list[Level], ehr: Modality, **how: Any
-    ) -> CrossOutput:
+    def cross_output(self, ecg_levels: list[Level], ehr_levels: list[Level], ehr: Modality, **how: Any) -> CrossOutput:
         """Return Module 2's output on the chosen pair of levels."""
         if self.cross is None or self.pair is None:
             raise ValueError("this model was fitted without ECGs and has no cross-attention")
@@ -156,7 +160,13 @@ class LemofModel:
             logits=values["final"][:, None],
             modality_logits={"ecg": values["meta_ecg"], "ehr": values["meta_ehr"]},
             level_logits={"ecg": ports[:, :3], "ehr": ports[:, 3:6]},
-            intermediates={"ports": ports, "O1": values["O1"], "raw": values["raw"], "cross": ports[:, 6], "path": path},
+            intermediates={
+                "ports": ports,
+                "O1": values["O1"],
+                "raw": values["raw"],
+                "cross": ports[:, 6],
+                "path": path,
+            },
         )
 
     def predict(self, cohort: ScaledCohort, rows: np.ndarray) -> FusionOutput:

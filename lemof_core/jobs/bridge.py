@@ -139,4 +139,4 @@ def refuse_absent(frame: pd.DataFrame, *, optional: Sequence[str]) -> pd.DataFra
     bad = required.columns[required.isna().any()].tolist()
     if bad:
         raise ValueError(f"a prediction must be finite, however: {bad} of {frame['sample_id'].tolist()[:3]}")
-    return frame.astype({name: object for name in optional}).where(frame.notna(), None)
+    return frame.astype(dict.fromkeys(optional, object)).where(frame.notna(), None)

@@ -51,7 +51,9 @@ def _carry_out(title: str, as_json: bool, verb: Callable[[Report], dict[str, Any
         print(f"{key}: {value}" if not isinstance(value, (dict, list)) else f"{key}: {json.dumps(value, default=str)}")
 
 
-def _with_store(url: str | None, create: bool, verb: Callable[[Store, Report], dict[str, Any]]) -> Callable[[Report], dict[str, Any]]:
+def _with_store(
+    url: str | None, create: bool, verb: Callable[[Store, Report], dict[str, Any]]
+) -> Callable[[Report], dict[str, Any]]:
     def run(report: Report) -> dict[str, Any]:
         with closing(open_store(url, create=create)) as store:
             return verb(store, report)
@@ -73,7 +75,9 @@ def synth(
     stays: Annotated[int, typer.Option("--stays", help="Stays to fit on.")],
     test_stays: Annotated[int, typer.Option("--test-stays", help="Further stays that are the test split.")] = 0,
     seed: Seed = 0,
-    planted: Annotated[Planted | None, typer.Option("--planted", help="Level that holds the ECG's signal; default all.")] = None,
+    planted: Annotated[
+        Planted | None, typer.Option("--planted", help="Level that holds the ECG's signal; default all.")
+    ] = None,
     no_ecg_main: Annotated[bool, typer.Option("--no-ecg-main", help="No main effect of the ECG.")] = False,
     no_cross_modal: Annotated[bool, typer.Option("--no-cross-modal", help="No ECG-EHR interaction.")] = False,
     ecg_missing: Annotated[float, typer.Option("--ecg-missing", help="Share of stays without an ECG.")] = 0.0,
@@ -102,6 +106,18 @@ def synth(
 
 
 @app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="mimic-iv-demo: the open EHR and ECG demos.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to fill; ehr/ and ecg/ appear below it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Fetch open data from PhysioNet; a broken download is continued, every file is checked."""
+    from lemof_core.jobs import download as job
+
+    _carry_out("download", as_json, lambda report: job.download(name, out, progress=report))
+
+
+@app.command()
 def ingest(
     ehr: Annotated[Path, typer.Option("--ehr", help="Folder of hosp/ and icu/.")],
     ecg: Annotated[Path | None, typer.Option("--ecg", help="Folder of record_list.csv and its WFDB files.")] = None,
@@ -117,7 +133,9 @@ def ingest(
     from lemof_core.jobs import ingest as job
 
     rules = CohortRules(paired=paired, cut_days=cut_days, t0_hours=t0_hours)
-    work = _with_store(db, True, lambda store, report: job.ingest(store, ehr, ecg, rules=rules, seed=seed, progress=report))
+    work = _with_store(
+        db, True, lambda store, report: job.ingest(store, ehr, ecg, rules=rules, seed=seed, progress=report)
+    )
     _carry_out("ingest", as_json, work)
 
 
@@ -126,7 +144,9 @@ def train(
     ecg_encoder: Annotated[str, typer.Option("--ecg-encoder")] = "resnet",
     ehr_encoder: Annotated[str, typer.Option("--ehr-encoder")] = "ft_transformer",
     fusion: Annotated[str, typer.Option("--fusion")] = "lemof",
-    preset_name: Annotated[Preset, typer.Option("--preset", help="robust, or the paper taken literally.")] = Preset.robust,  # type: ignore[attr-defined]
+    preset_name: Annotated[
+        Preset, typer.Option("--preset", help="robust, or the paper taken literally.")
+    ] = Preset.robust,  # type: ignore[attr-defined]
     fitting: Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")] = Fitting.oof5,  # type: ignore[attr-defined]
     task: Task = "los",
     seed: Seed = 0,
@@ -138,7 +158,9 @@ def train(
 
     names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion}
     config = preset(preset_name.value, fitting=fitting.value, task=task, seed=seed, **names)
-    _carry_out("train", as_json, _with_store(db, False, lambda store, report: job.train(store, config, progress=report)))
+    _carry_out(
+        "train", as_json, _with_store(db, False, lambda store, report: job.train(store, config, progress=report))
+    )
 
 
 @app.command()
@@ -152,7 +174,9 @@ def score(
     """Store the run's predictions and explanations of every sample."""
     from lemof_core.jobs import score as job
 
-    work = _with_store(db, False, lambda store, report: job.score(store, run, task=task, explain=explain, progress=report))
+    work = _with_store(
+        db, False, lambda store, report: job.score(store, run, task=task, explain=explain, progress=report)
+    )
     _carry_out("score", as_json, work)
 
 
@@ -167,7 +191,9 @@ def evaluate(
     """Store the run's metrics with intervals, overall and by stratum."""
     from lemof_core.jobs import evaluate as job
 
-    work = _with_store(db, False, lambda store, report: job.evaluate(store, run, task=task, split=split, progress=report))
+    work = _with_store(
+        db, False, lambda store, report: job.evaluate(store, run, task=task, split=split, progress=report)
+    )
     _carry_out("evaluate", as_json, work)
 
 

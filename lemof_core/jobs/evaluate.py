@@ -46,7 +46,11 @@ def evaluate(
         progress("strata", number + 1, len(strata))
     rows += _inner_rows(store, run_id, predicted)
     results.replace_metrics(store, run_id, split, pd.DataFrame(rows))
-    overall = {row["name"]: row for row in rows if row["source"] == "final" and row["stratum_kind"] == "all" and row["deaths"] == "with"}
+    overall = {
+        row["name"]: row
+        for row in rows
+        if row["source"] == "final" and row["stratum_kind"] == "all" and row["deaths"] == "with"
+    }
     return {"run_id": run_id, "split": split, "n": len(predicted), "metrics": overall}
 
 

@@ -12,11 +12,11 @@ from cohort_db.arrays import ArrayStore
 from cohort_db.store import Store
 from lemof_core.checkpoint import load_model
 from lemof_core.explain.scored import array_specs, score_samples
+from lemof_core.fitting.workers import N_THREADS
 from lemof_core.fusion.lemof import SCORING_BATCH
 from lemof_core.jobs.bridge import load_cohort, refuse_absent
 from lemof_core.jobs.progress import Report, quiet
 from lemof_core.run_folder import run_folder
-from lemof_core.jobs.train import N_THREADS
 
 
 def score(

@@ -11,8 +11,8 @@ import pandas as pd
 
 from cohort_db import read_results, results
 from cohort_db.store import Store
-from lemof_core.run_folder import run_folder
 from lemof_core.jobs.train import register
+from lemof_core.run_folder import run_folder
 
 HELD_OUT = "heldout"  # the split under which a shipped run's own test metrics are stored
 

@@ -15,11 +15,10 @@ from cohort_db.store import Store
 from lemof_core.checkpoint import fingerprint, load_model, read_document, save_model
 from lemof_core.config import RunConfig
 from lemof_core.fitting.lemof import fit_lemof
+from lemof_core.fitting.workers import N_THREADS
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.jobs.bridge import describe_data, load_cohort
 from lemof_core.jobs.progress import Report, quiet
-
-N_THREADS = 2  # of every fit and every stored prediction: another number may give another last digit
 
 
 def train(store: Store, config: RunConfig, *, progress: Report = quiet) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from lemof_core.live.case import LiveCase
 SAMPLE_ID = "live"
 
 
-def predict_case(model: LemofModel, variables: list[dict[str, Any]], case: LiveCase) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def predict_case(
+    model: LemofModel, variables: list[dict[str, Any]], case: LiveCase
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return (document, arrays) of a LiveResult; raise ModelMistake for what cannot be read."""
     notes: list[str] = []
     ecg, measured = _prepare(case, notes)
@@ -70,7 +72,9 @@ def _one_row(
     """Return the case as a cohort of one."""
     scaler = model.scaler
     column = {name: index for index, name in enumerate(scaler.series_names)}
-    unknown = sorted({name for name in case.variable if name not in column} | (set(case.static) - set(scaler.static_names)))
+    unknown = sorted(
+        {name for name in case.variable if name not in column} | (set(case.static) - set(scaler.static_names))
+    )
     if unknown:
         known = ", ".join((*scaler.series_names, *scaler.static_names))
         raise ModelMistake(f"unknown variable {', '.join(unknown)}; this model knows: {known}")

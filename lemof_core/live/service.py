@@ -66,7 +66,9 @@ class LiveService:
         found = answer.get("message")
         if not found:
             self.close()
-            raise ModelMistake("the prediction service stopped unexpectedly; try again, and see the server's log if it stays")
+            raise ModelMistake(
+                "the prediction service stopped unexpectedly; try again, and see the server's log if it stays"
+            )
         return bytes(found)
 
     def _running(self) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lemof_core.live.pipe import read_message, write_message
 
-N_THREADS = 2
+N_THREADS = 1  # as for the stored predictions
 KEPT_MODELS = 2
 
 

@@ -1,0 +1,74 @@
+"""The command line: exit codes, one JSON object, and one sentence for every mistake of a user."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def lemof(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    env = {
+        "PYTHONPATH": str(ROOT),
+        "LEMOF_HOME": str(home),
+        "PATH": "/usr/bin:/bin",
+        "OMP_NUM_THREADS": "2",
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-m", "lemof_core", *arguments]
+    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["status"], "lemof demo"),
+        (["score"], "there is no store"),
+        (["status", "--db", "mysql://nowhere/x"], "mysql"),
+        (["status", "--db", "sqlite:////nowhere/at/all.db"], "there is no store"),
+        (["synth", "--out", "x", "--stays", "0"], "0"),
+        (["synth", "--out", "x", "--stays", "5", "--ecg-missing", "3"], "3"),
+        (["ingest", "--ehr", "empty"], "empty"),
+        (["ingest", "--ehr", "no-such-folder"], "no-such-folder"),
+        (["ingest", "--ehr", "empty", "--cut-days", "1"], "24 h beyond"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_2(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = lemof(*arguments, home=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr and done.stdout == ""
+    assert len([line for line in done.stderr.splitlines() if line.startswith("lemof:")]) == 1
+
+
+def test_unknown_choices_name_the_known_ones(tmp_path: Path) -> None:
+    done = lemof("train", "--preset", "best", home=tmp_path)
+    assert done.returncode == 2 and "robust" in done.stderr
+
+
+def test_the_whole_road_with_json_and_nothing_else_on_stdout(tmp_path: Path) -> None:
+    steps = [
+        ["synth", "--out", "raw", "--stays", "60", "--seed", "3"],
+        ["ingest", "--ehr", "raw", "--ecg", "raw/ecg"],
+        ["status"],
+    ]
+    found = {}
+    for step in steps:
+        done = lemof(*step, "--json", home=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("\n") == 1
+        found[step[0]] = json.loads(done.stdout)
+    assert found["ingest"]["n_samples"] == 60
+    assert found["status"]["next"] == "lemof train"
+    again = json.loads(lemof(*steps[1], "--json", home=tmp_path).stdout)
+    assert again["added"] == {} and again["ecgs_prepared"] == 0
+    unknown = lemof("train", "--ecg-encoder", "transformer", home=tmp_path)
+    assert unknown.returncode == 2 and "resnet" in unknown.stderr
+    no_run = lemof("score", home=tmp_path)
+    assert no_run.returncode == 2 and "lemof train" in no_run.stderr

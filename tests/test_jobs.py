@@ -1,0 +1,167 @@
+"""The road from rows to results: what a run stores, what a killed job leaves, and what evaluate counts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from demo_support import N_STAYS, quick_config
+from sklearn.metrics import roc_auc_score
+
+from cohort_db import read, read_results
+from cohort_db.errors import InputMistake
+from cohort_db.store import Store, open_store
+from lemof_core.checkpoint import load_model
+from lemof_core.jobs import bridge, score
+from lemof_core.jobs import score as score_job
+from lemof_core.jobs.evaluate import evaluate
+from lemof_core.jobs.shipped import HELD_OUT, export, import_shipped
+from lemof_core.jobs.train import train
+from lemof_core.run_folder import run_folder
+
+BARRED = (
+    "race",
+    "language",
+    "insurance",
+    "marital_status",
+    "discharge_location",
+    "dischtime",
+    "hospital_expire_flag",
+    "icd",
+    "diagnosis",
+    "deathtime",
+    "dod",
+    "outtime",
+    "los",
+)
+
+
+def copied(demo_home: Path, tmp_path: Path) -> Store:
+    home = tmp_path / "copy"
+    shutil.copytree(demo_home, home, ignore=shutil.ignore_patterns("lock"))
+    return open_store(f"sqlite:///{home / 'cohort.db'}")
+
+
+def test_every_sample_is_scored_once_and_explained(demo_store: Store) -> None:
+    run_id = read_results.newest_run(demo_store)
+    predicted = read_results.predictions(demo_store, run_id)
+    samples = read.samples(demo_store)
+    assert len(samples) == N_STAYS
+    assert sorted(predicted["sample_id"]) == sorted(samples["sample_id"])
+    assert predicted["array_row"].is_unique and predicted["array_row"].notna().all()
+    merged = predicted.merge(samples[["sample_id", "split", "ecg_usable"]], on="sample_id", suffixes=("", "_sample"))
+    assert (merged["split"] == merged["split_sample"]).all()
+    assert ((merged["path"] == "both") == merged["ecg_usable"].fillna(False)).all()
+
+
+def test_what_the_model_reads_has_no_barred_field_and_no_diagnosis(demo_store: Store) -> None:
+    arrays = bridge.load_cohort(demo_store).arrays
+    names = (*arrays.series_names, *arrays.static_names, *arrays.aux_names)
+    assert not [name for name in names for word in BARRED if word in name.split("_")]
+    run = read_results.run(demo_store, read_results.newest_run(demo_store))
+    model = load_model(run_folder(run["folder"], demo_store.runs_folder))
+    assert (model.scaler.series_names, model.scaler.static_names) == (arrays.series_names, arrays.static_names)
+
+
+def test_rows_after_t0_and_late_stored_ones_never_reach_the_arrays(demo_home: Path, tmp_path: Path) -> None:
+    store = copied(demo_home, tmp_path)
+    before = bridge.load_cohort(store).arrays
+    from sqlalchemy import text
+
+    with store.writing() as conn:
+        changed = conn.execute(
+            text("UPDATE measurement SET value = value + 1000 WHERE offset_s > 86400 OR stored_offset_s > 86400")
+        )
+        assert changed.rowcount > 100
+    after = bridge.load_cohort(store).arrays
+    np.testing.assert_array_equal(before.series, after.series)
+    with store.writing() as conn:
+        conn.execute(text("UPDATE measurement SET value = value + 1 WHERE offset_s BETWEEN 0 AND 86400"))
+    assert not np.array_equal(bridge.load_cohort(store).arrays.series, before.series, equal_nan=True)
+    store.close()
+
+
+def test_patients_lie_in_one_split_each(demo_store: Store) -> None:
+    samples = read.samples(demo_store)
+    assert (samples.groupby("subject_id")["split"].nunique() == 1).all()
+    assert set(samples["split"]) == {"train", "val", "meta", "cal", "test"}
+
+
+def test_a_killed_score_goes_on_where_it_was(demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = copied(demo_home, tmp_path)
+    run_id = read_results.newest_run(store)
+    whole = read_results.predictions(store, run_id).set_index("sample_id")
+    from cohort_db.schema import METADATA
+
+    with store.writing() as conn:
+        for table in METADATA.sorted_tables[::-1]:
+            if table.name in ("prediction", "level_score", "branch_value", "input_effect"):
+                conn.execute(table.delete())
+        conn.execute(METADATA.tables["array_ref"].delete().where(METADATA.tables["array_ref"].c.owner == run_id))
+    shutil.rmtree(store.arrays_folder / run_id)
+    real, calls = score_job.results.add_scored, []
+
+    def dies(*args: object, **kwargs: object) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        real(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(score_job.results, "add_scored", dies)
+    with pytest.raises(KeyboardInterrupt):
+        score.score(store, run_id)
+    assert len(read_results.predictions(store, run_id)) == 64
+    monkeypatch.setattr(score_job.results, "add_scored", real)
+    assert score.score(store, run_id)["scored"] == N_STAYS - 64
+    again = read_results.predictions(store, run_id).set_index("sample_id")
+    # The same batches of 32 in the same order: bit-equal.
+    np.testing.assert_array_equal(again.loc[whole.index, "logit"], whole["logit"])
+    assert score.score(store, run_id)["scored"] == 0
+    store.close()
+
+
+def test_evaluate_counts_and_ranks_as_scikit_learn_does(demo_store: Store) -> None:
+    run_id = read_results.newest_run(demo_store)
+    metrics = read_results.metrics(demo_store, run_id, "test")
+    predicted = read_results.predictions(demo_store, run_id, "test")
+    final = metrics[(metrics["source"] == "final") & (metrics["stratum_kind"] == "all")]
+    with_deaths = final[final["deaths"] == "with"].set_index("name")
+    y = predicted["label"].astype(int)
+    assert with_deaths.loc["auroc", "n"] == len(y) and with_deaths.loc["auroc", "events"] == y.sum()
+    assert with_deaths.loc["auroc", "value"] == pytest.approx(roc_auc_score(y, predicted["p"]))
+    without = final[final["deaths"] == "without"].set_index("name")
+    assert without.loc["auroc", "n"] == (~predicted["died_before_cut"].astype(bool)).sum()
+    majority = metrics[
+        (metrics["source"] == "majority") & (metrics["stratum_kind"] == "all") & (metrics["deaths"] == "with")
+    ]
+    share = max(y.mean(), 1 - y.mean())
+    assert majority.set_index("name").loc["acc_50", "value"] == pytest.approx(share)
+    sexes = metrics[(metrics["stratum_kind"] == "sex") & (metrics["name"] == "brier") & (metrics["deaths"] == "with")]
+    assert sexes["n"].sum() == len(y)
+
+
+def test_evaluate_without_predictions_says_what_to_do(demo_home: Path, tmp_path: Path) -> None:
+    store = copied(demo_home, tmp_path)
+    with pytest.raises(InputMistake, match="lemof score"):
+        evaluate(store, split="nowhere")
+    store.close()
+
+
+def test_an_exported_run_predicts_the_same_in_another_store(demo_home: Path, demo_store: Store, tmp_path: Path) -> None:
+    run_id = read_results.newest_run(demo_store)
+    export(demo_store, run_id, tmp_path / "shipped")
+    other = copied(demo_home, tmp_path)
+    assert import_shipped(other, tmp_path / "shipped") == run_id
+    assert read_results.metrics(other, run_id, HELD_OUT).equals(read_results.metrics(demo_store, run_id, "test"))
+    other.close()
+
+
+def test_a_second_training_is_a_second_run(demo_home: Path, tmp_path: Path) -> None:
+    store = copied(demo_home, tmp_path)
+    first = read_results.newest_run(store)
+    second = train(store, quick_config("paper", seed=1))["run_id"]
+    assert second != first and set(read_results.runs(store)["run_id"]) == {first, second}
+    assert read_results.run(store, second)["preset"] == "paper"
+    store.close()
