@@ -24,7 +24,10 @@ def bare(ehr: Path, folder: Path) -> tuple[float, int]:
     database.execute("PRAGMA journal_mode=WAL")
     database.execute("CREATE TABLE m (id INTEGER, itemid INTEGER, t TEXT, value REAL)")
     n = 0
-    for source, name, key in (("chartevents", "icu/chartevents", "stay_id"), ("labevents", "hosp/labevents", "subject_id")):
+    for source, name, key in (
+        ("chartevents", "icu/chartevents", "stay_id"),
+        ("labevents", "hosp/labevents", "subject_id"),
+    ):
         items = item_rules(source)["itemid"].to_list()
         path = next(ehr.glob(f"{name}.csv*"))
         scan = pl.scan_csv(path, infer_schema=False).filter(pl.col("itemid").cast(pl.Int64, strict=False).is_in(items))

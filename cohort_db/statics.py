@@ -23,6 +23,32 @@ def statics(store: Store, task: str = "los", *, stay_id: int | None = None) -> p
     to ICU admission; unit_* describe the first care unit; charted statics (height) are the first value known at t0.
     `stay_id` asks for the samples of one stay alone.
     """
+    people, charted, names = _read(store, task, stay_id)
+    unit = people["first_careunit"].str.lower()
+    found = pd.DataFrame(
+        {
+            "age": people["age_years"].astype("float64"),
+            "sex": (people["sex"] == "F").astype("float64"),
+            "emergency": people["admission_type"].str.upper().str.contains("EMER|URGENT").astype("float64"),
+            "hours_to_icu": (people["intime"] - people["admittime"]).dt.total_seconds() / 3600,
+            "unit_cardiac": unit.str.contains("coronary|cardiac").astype("float64"),
+            # "Neuro Surgical" is neuro, "Medical/Surgical" is mixed: neither is a surgical unit here.
+            "unit_surgical": (unit.str.contains("surgical|trauma") & ~unit.str.contains("neuro|medical/")).astype(
+                "float64"
+            ),
+            "unit_neuro": unit.str.contains("neuro").astype("float64"),
+        }
+    )
+    first = charted.drop_duplicates(["stay_id", "name"]).pivot(index="stay_id", columns="name", values="value")
+    for name in names:
+        if name not in found:
+            known = first[name] if name in first else pd.Series(dtype="float64")
+            found[name] = people["stay_id"].map(known).astype("float64")
+    return found[names].set_axis(people["sample_id"], axis=0)
+
+
+def _read(store: Store, task: str, stay_id: int | None) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Admission facts per sample, charted statics known at t0 by time, and the names of all statics."""
     query = (
         select(
             sample.c.sample_id,
@@ -65,22 +91,4 @@ def statics(store: Store, task: str = "los", *, stay_id: int | None = None) -> p
                 select(variable.c.name).where(variable.c.kind == "static").order_by(variable.c.variable_id)
             ).scalars()
         )
-    unit = people["first_careunit"].str.lower()
-    found = pd.DataFrame(
-        {
-            "age": people["age_years"].astype("float64"),
-            "sex": (people["sex"] == "F").astype("float64"),
-            "emergency": people["admission_type"].str.upper().str.contains("EMER|URGENT").astype("float64"),
-            "hours_to_icu": (people["intime"] - people["admittime"]).dt.total_seconds() / 3600,
-            "unit_cardiac": unit.str.contains("coronary|cardiac").astype("float64"),
-            # "Neuro Surgical" is neuro, "Medical/Surgical" is mixed: neither is a surgical unit here.
-            "unit_surgical": (unit.str.contains("surgical|trauma") & ~unit.str.contains("neuro|medical/")).astype("float64"),
-            "unit_neuro": unit.str.contains("neuro").astype("float64"),
-        }
-    )
-    first = charted.drop_duplicates(["stay_id", "name"]).pivot(index="stay_id", columns="name", values="value")
-    for name in names:
-        if name not in found:
-            known = first[name] if name in first else pd.Series(dtype="float64")
-            found[name] = people["stay_id"].map(known).astype("float64")
-    return found[names].set_axis(people["sample_id"], axis=0)
+    return people, charted, names

@@ -1,4 +1,4 @@
-"""Labels and scores in, AUROCs on the same drawn patients out: for differences and shares that no stored metric holds."""
+"""Labels and scores in, AUROCs on the same drawn patients out: for differences that no stored metric holds."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@ went. Pure; used by reasons, trends and raw values alike, so that they cannot di
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,7 +79,7 @@ class Latest:
     n: int
     direction: str
 
-    def words(self, variable: pd.Series | dict[str, Any]) -> str:
+    def words(self, variable: Mapping[Any, Any]) -> str:
         """Return 4.1 mmol/L (H)."""
         unit = "" if variable["unit"] in ("units", "ratio", "points") else f" {variable['unit']}"
         return f"{self.value:.{int(variable['decimals'])}f}{unit}" + (f" ({self.flag})" if self.flag else "")

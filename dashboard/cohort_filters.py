@@ -11,9 +11,10 @@ import pandas as pd
 from dashboard.wording import LABEL, probability
 
 WHERE = {"in": "In the cohort", "out": "Left out"}
-OUTCOMES = {"long": LABEL, "left": "Left the ICU before 72 h", "died": "Died in the ICU before 72 h"}
-VERDICTS = {"hit": "Alarm, was long", "false": "False alarm", "miss": "Missed", "calm": "No alarm, was not long"}
+OUTCOMES = {"long": LABEL, "left": "Left alive before 72 h", "died": "Died in ICU before 72 h"}
+VERDICTS = {"hit": "Right alarm", "false": "False alarm", "miss": "Missed", "calm": "Rightly quiet"}
 ECG = {"yes": "Usable ECG", "no": "No usable ECG"}
+SEXES = {"F": "Women", "M": "Men"}
 SPLITS = ("test", "cal", "meta", "val", "train")
 SORTS = {
     "id": "Stay id",
@@ -23,6 +24,9 @@ SORTS = {
     "old": "Oldest first",
     "young": "Youngest first",
 }
+
+
+WORDS: dict[str, dict[str, str]] = {"where": WHERE, "outcome": OUTCOMES, "verdict": VERDICTS, "ecg": ECG, "sex": SEXES}
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def verdicts(frame: pd.DataFrame, thr: float) -> pd.Series:
     known = frame["p"].notna() & frame["label"].notna()
     alarm, long = frame["p"] >= thr, frame["label"].fillna(0).astype(int) == 1
     named = np.select([alarm & long, alarm & ~long, ~alarm & long], ["hit", "false", "miss"], "calm")
-    return pd.Series(np.where(known, named, None), index=frame.index, dtype=object)
+    return pd.Series(named, index=frame.index).where(known, None)
 
 
 def in_words(filters: Filters, rules: dict[str, str]) -> dict[str, str]:
@@ -93,14 +97,7 @@ def in_words(filters: Filters, rules: dict[str, str]) -> dict[str, str]:
     out = {}
     for name in filters.active():
         value: Any = getattr(filters, name)
-        words = {
-            "where": WHERE,
-            "outcome": OUTCOMES,
-            "verdict": VERDICTS,
-            "ecg": ECG,
-            "rule": rules,
-            "sex": {"F": "women", "M": "men"},
-        }.get(name, {})
+        words = {**WORDS, "rule": rules}.get(name, {})
         if name == "q":
             out[name] = f"id starts with {value}"
         elif name == "age":
@@ -113,10 +110,19 @@ def in_words(filters: Filters, rules: dict[str, str]) -> dict[str, str]:
     return out
 
 
+def as_query(**chosen: str | tuple[str, ...]) -> dict[str, list[str]]:
+    """The URL parameters of /cohort that set these filters; the URL holds options in the words of their buttons."""
+    out = {}
+    for name, value in chosen.items():
+        words = WORDS.get(name, {})
+        out[name] = [words.get(one, one) for one in ((value,) if isinstance(value, str) else value)]
+    return out
+
+
 def _starts_with(frame: pd.DataFrame, filters: Filters) -> np.ndarray:
     wanted = filters.q.strip()
-    ids = (frame[name].astype(str).str.startswith(wanted) for name in ("stay_id", "subject_id"))
-    return np.logical_or(*ids).to_numpy()
+    of_stay, of_subject = (frame[name].astype(str).str.startswith(wanted) for name in ("stay_id", "subject_id"))
+    return (of_stay | of_subject).to_numpy(bool)
 
 
 def _has_disease(frame: pd.DataFrame, filters: Filters) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A store, a run and ids in, what the case page shows of one patient out: read once per revision, never by row index."""
+"""A store, a run and ids in, what the case page shows of one patient out: read once per revision, always by id."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def case_of(url: str, revision: str, stay_id: int, run_id: str | None) -> Case |
         facts = read.stay(store, stay_id)
     except read.UnknownStay:
         return None
-    row = _stays(url, revision).loc[stay_id]
+    row: dict[Any, Any] = _stays(url, revision).loc[[stay_id]].to_dict("records")[0]
     if not row["in_cohort"]:
         return Case(facts, rule=row["rule"], run_id=run_id or "")
     case = Case(
@@ -229,6 +229,16 @@ def explained(url: str, revision: str, run_id: str, row: int, path: str) -> Expl
     features = dict(zip(meta["axes"]["feature"], values.astype(float).tolist(), strict=True))
     leads, seconds = tuple(axes.get("lead", ())), float(axes.get("seconds_per_bin", 0.0))
     return Explained(features, saliency, leads, seconds, float(gap), float(error), str(meta["note"]))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def has_attention(url: str, revision: str, run_id: str) -> bool:
+    """Whether the run stored attention maps."""
+    try:
+        read_results.array_meta(cached_store(url), run_id, "attention_ecg_from_ehr")
+    except InputMistake:
+        return False
+    return True
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -37,8 +37,8 @@ def stays(url: str, revision: str, run_id: str | None) -> pd.DataFrame:
     predicted = predicted.set_index("sample_id").reindex(frame["sample_id"])
     for name in ("p", "p_lo", "p_hi"):
         out[name] = predicted[name].to_numpy(float)
-    split = predicted["split"].astype(object).to_numpy()
-    out["split"] = pd.Categorical(np.where(pd.isna(split), frame["split"].to_numpy(), split))
+    split = predicted["split"].reset_index(drop=True).astype(object)
+    out["split"] = split.where(split.notna(), frame["split"]).astype("category")
     return out
 
 
@@ -46,7 +46,7 @@ def _outcome(frame: pd.DataFrame) -> pd.Categorical:
     died = frame["died_before_cut"].fillna(False).to_numpy(bool)
     long = (frame["label"] == 1).fillna(False).to_numpy(bool)
     named = np.select([died, long, frame["label"].notna().to_numpy(bool)], ["died", "long", "left"], "")
-    return pd.Categorical(np.where(named == "", None, named), categories=["long", "left", "died"])
+    return pd.Categorical(named, categories=["long", "left", "died"])  # "" is none of them: absent
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -66,10 +66,7 @@ def sparklines(url: str, revision: str, stay_ids: tuple[int, ...], t0_s: int) ->
     hourly = values.groupby(["stay_id", "variable", values["offset_s"] // 3600])["value"].mean()
     lists = hourly.groupby(level=[0, 1]).agg(list)
     return pd.DataFrame(
-        {
-            name: [lists.get((stay_id, name), []) for stay_id in stay_ids]
-            for name in SPARKLINES
-        },
+        {name: [lists.get((stay_id, name), []) for stay_id in stay_ids] for name in SPARKLINES},
         index=list(stay_ids),
     )
 

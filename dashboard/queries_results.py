@@ -96,6 +96,8 @@ def reachable(url: str, revision: str, run_id: str, split: str) -> Share | None:
 def _truth(url: str, revision: str) -> pd.DataFrame:
     """stay_id and p_x of the synthetic datasets whose folder is still at hand."""
     datasets = read.datasets(cached_store(url))
+    columns = ["stay_id", "p_x"]
     files = [Path(folder) / "truth.csv" for folder in datasets.loc[datasets["synthetic"], "ehr_folder"]]
-    found = [pd.read_csv(file, usecols=["stay_id", "p_x"]) for file in files if file.is_file()]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame({"stay_id": [], "p_x": []})
+    tables = [pd.read_csv(file) for file in files if file.is_file()]
+    found = [table[columns] for table in tables if set(columns) <= set(table)]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)

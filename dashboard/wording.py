@@ -14,9 +14,11 @@ def probability(p: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Return [0.54–0.70]; nothing where there is no interval."""
+    """Return [0.54–0.70], or [−0.08 to 1.16] where a dash would read as a minus; nothing without an interval."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
+    if low < 0:
+        return f"[{low:.2f} to {high:.2f}]".replace("-", "−")
     return f"[{low:.2f}–{high:.2f}]"
 
 
@@ -24,7 +26,7 @@ def estimate(value: float | None, low: float | None, high: float | None, note: s
     """Return 0.71 [0.68–0.74], or why there is no number."""
     if value is None or math.isnan(value):
         return note or "not estimable"
-    return f"{value:.2f} {interval(low, high)}".strip()
+    return f"{value:.2f} {interval(low, high)}".strip().replace("-", "−")
 
 
 def hours(offset_s: float) -> str:

@@ -28,17 +28,17 @@ class TrainingConfig:
 class CrossAttentionConfig:
     """Module 2: how the best levels attend to each other."""
 
-    d: int = 64  # width of queries, keys and values
+    d: int = 96  # width of queries, keys and values
     n_heads: int = 4  # attention heads; the paper writes one
     residual: bool = True  # add the query token's own content to what it attends to
     mlp_head: bool = True  # small MLP before the output; the paper's eq. 12 is linear
-    skip: bool = True  # pooled ECG and raw EHR summaries reach the head beside the attention
+    skip: bool = True  # the ECG's read-out quantities and raw EHR facts reach the head beside the attention
     own_ehr_tokens: bool = True  # offer a "level 0": EHR tokens learnt by M2 itself
     max_epochs: int = 14  # passes over the training rows
     patience: int = 3  # epochs without a better validation loss
     lr: float = 1e-3  # AdamW learning rate
     weight_decay: float = 1e-2  # AdamW
-    dropout: float = 0.2  # in the head
+    dropout: float = 0.5  # in the head; half of it on what skips
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def preset(name: str, **changes: Any) -> RunConfig:
             level_choice="k_star",
             ecg_training=TrainingConfig(max_epochs=14),
             cross=CrossAttentionConfig(
-                n_heads=1, residual=False, mlp_head=False, skip=False, own_ehr_tokens=False, dropout=0.0
+                d=64, n_heads=1, residual=False, mlp_head=False, skip=False, own_ehr_tokens=False, dropout=0.0
             ),
             decision=DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,)),
         )

@@ -64,6 +64,22 @@ class LevelPredictor(nn.Module):
             [head(torch.cat([pool_level(level, info), peak_level(level)], dim=1)) for head, level, info in pairs], dim=1
         )
 
+    @property
+    def d_summary(self) -> int:
+        """Return the width of `summary`."""
+        if len(self.aux_heads):
+            return int(self.aux_heads[0].out_features)  # type: ignore[arg-type]
+        return 2 * int(self.encoder.levels[2].d)
+
+    def summary(self, levels: list[Level]) -> Tensor:
+        """Return (B, d_summary): the measured quantities as the levels read them, or level 3 pooled without such heads.
+
+        The read-out is small and clean, so a head that skips the attention can find what matters only jointly.
+        """
+        if len(self.aux_heads):
+            return self.aux_values(levels).mean(1)
+        return torch.cat([pool_level(levels[2], self.encoder.levels[2]), peak_level(levels[2])], dim=1)
+
     def loss(
         self, modality: Modality, targets: Tensor, aux: Tensor, *, label_weight: float, aux_weight: float
     ) -> Tensor:

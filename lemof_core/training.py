@@ -119,7 +119,7 @@ def train_level_predictor(
 
         @torch.no_grad()
         def value() -> float:
-            parts = [rows for rows in np.array_split(val, math.ceil(len(val) / 256))]
+            parts = np.array_split(val, math.ceil(len(val) / 256))
             losses = [float(loss_of(rows, label_weight, aux_weight, False)) * len(rows) for rows in parts]
             return sum(losses) / len(val)
 

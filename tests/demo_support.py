@@ -19,11 +19,11 @@ N_STAYS = 120
 
 
 def quick_config(name: str = "robust", **changes: Any) -> RunConfig:
-    """Return a preset small enough for a test; `holdout` with two-level epochs."""
+    """Return a preset small enough for a test; two folds, a few epochs."""
     config = preset(name)
     return replace(
         config,
-        fitting="holdout",
+        n_folds=2,
         ecg_training=replace(
             config.ecg_training, max_epochs=2, pretrain_epochs=min(1, config.ecg_training.pretrain_epochs)
         ),

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
-from store_support import INTIME, MakeStore, add_cohort, make_sqlite, make_store, run_row
+from sqlalchemy import text
+from store_support import INTIME, MakeStore, add_cohort, add_scored_run, make_sqlite, make_store
 
 from cohort_db import read, read_results
 from cohort_db.errors import InputMistake
-from cohort_db.results import add_run, add_scored
 from cohort_db.schema import ecg_record, measurement, sample
 from cohort_db.store import Store, insert_new
 
@@ -29,29 +26,8 @@ __all__ = ["make_sqlite", "make_store"]
 def filled(make_store: MakeStore) -> Store:
     store = make_store()
     add_cohort(store, 4)
-    _score(store, "run-a", datetime(2026, 11, 20))
+    add_scored_run(store, "run-a", datetime(2026, 11, 20))
     return store
-
-
-def _score(store: Store, run_id: str, created_at: datetime) -> None:
-    add_run(store, run_row(run_id, created_at=created_at), calibrations=[], level_choices=[], stage_weights=[])
-    ids = ["los-3", "los-1", "los-2"]
-    splits = ["train", "train", "test"]
-    predictions = pd.DataFrame({"sample_id": ids, "split": splits, "path": "both", "logit": [3.0, 1.0, 2.0]})
-    ports = [(i, port) for i in ids for port in ("ehr_1", "cross", "ecg_2", "ecg_1")]
-    effects = {"v_none": 0.0, "v_ecg": 0.1, "v_ehr": 0.2, "v_both": 0.3, "n_background": 8}
-    add_scored(
-        store,
-        run_id,
-        predictions=predictions.assign(p=0.5, logit_raw=0.0),
-        level_scores=pd.DataFrame(
-            [(i, "ecg", level, 0.0, 0.1, 0.2) for i in ids for level in (2, 1)],
-            columns=["sample_id", "modality", "level", "logit", "phi_logit", "phi_prob"],
-        ),
-        branch_values=pd.DataFrame(ports, columns=["sample_id", "port"]).assign(logit=0.0, phi_logit=0.1, phi_prob=0.2),
-        input_effects=pd.DataFrame({"sample_id": ids} | effects),
-        arrays={},
-    )
 
 
 # The cohort
@@ -264,136 +240,3 @@ def test_the_path_of_an_ecg_is_absolute(filled: Store) -> None:
         conn.execute(text("UPDATE dataset SET ecg_folder = NULL"))
     with pytest.raises(InputMistake, match="ingest it again with its ECG folder"):
         read.ecg_record(filled, 1001)
-
-
-# Results
-
-
-def test_predictions_are_joined_with_their_samples(filled: Store) -> None:
-    frame = read_results.predictions(filled, "run-a")
-    assert frame["sample_id"].tolist() == ["los-1", "los-2", "los-3"]
-    assert frame["logit"].tolist() == [1.0, 2.0, 3.0]
-    assert frame[["label", "subject_id", "stay_id"]].values.tolist() == [[0, 1, 1], [1, 2, 2], [1, 3, 3]]
-    assert frame["outcome_hours"].tolist() == [40.0, 80.0, 120.0]
-    assert frame["died_before_cut"].tolist() == [False] * 3
-    assert read_results.predictions(filled, "run-a", "test")["sample_id"].tolist() == ["los-2"]
-    one = read_results.prediction(filled, "run-a", "los-2")
-    assert one is not None
-    assert list(one) == frame.columns.tolist()
-    assert (one["logit"], one["label"], one["split"], one["p_lo"]) == (2.0, 1, "test", None)
-
-
-def test_explanations_come_in_the_order_they_are_shown(filled: Store) -> None:
-    branches = read_results.branch_values(filled, "run-a", "los-1")
-    assert branches["port"].tolist() == ["ecg_1", "ecg_2", "ehr_1", "cross"]
-    assert read_results.level_scores(filled, "run-a", "los-1")["level"].tolist() == [1, 2]
-    assert len(read_results.level_scores(filled, "run-a")) == 6
-    effect = {"sample_id": "los-1", "v_none": 0.0, "v_ecg": 0.1, "v_ehr": 0.2, "v_both": 0.3, "n_background": 8}
-    assert read_results.input_effect(filled, "run-a", "los-1") == effect
-
-
-def test_ports_are_laid_out_by_sample(filled: Store) -> None:
-    wide = read_results.ports(filled, "run-a")
-    assert wide.columns.tolist() == ["ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3", "cross"]
-    assert wide.index.tolist() == ["los-1", "los-2", "los-3"]
-    assert wide.notna().all(axis=0).tolist() == [True, True, False, True, False, False, True]
-
-
-def test_the_revision_changes_when_a_run_is_added(filled: Store) -> None:
-    before = read_results.revision(filled)
-    assert read_results.revision(filled) == before
-    _score(filled, "run-b", datetime(2026, 11, 21))
-    assert read_results.revision(filled) != before
-
-
-def test_the_newest_run_comes_first(filled: Store, make_store: MakeStore) -> None:
-    _score(filled, "run-0", datetime(2026, 11, 22))
-    _score(filled, "run-z", datetime(2026, 11, 21))
-    add_run(
-        filled,
-        run_row("run-d", task="death", created_at=datetime(2027, 1, 1)),
-        calibrations=[],
-        level_choices=[],
-        stage_weights=[],
-    )
-    assert read_results.runs(filled)["run_id"].tolist() == ["run-d", "run-0", "run-z", "run-a"]
-    assert read_results.runs(filled, "los")["run_id"].tolist() == ["run-0", "run-z", "run-a"]
-    assert read_results.runs(filled)["config"].iloc[0] == run_row()["config"]
-    assert read_results.newest_run(filled) == "run-0"
-    assert read_results.newest_run(filled, "death") == "run-d"
-    with pytest.raises(InputMistake, match="run `lemof train` first"):
-        read_results.newest_run(make_store())
-
-
-# By index, in few statements
-
-
-@contextmanager
-def _statements(store: Store) -> Iterator[list[tuple[str, Any]]]:
-    """The SELECT statements sent to the store, with their parameters."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(conn: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        if statement.startswith("SELECT"):
-            sent.append((statement, parameters))
-
-    event.listen(store.engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(store.engine, "before_cursor_execute", note)
-
-
-def _plan(store: Store, ask: Callable[[], object]) -> list[str]:
-    """What SQLite does for each step of the statements that `ask` sends."""
-    with _statements(store) as sent:
-        ask()
-    with store.reading() as conn:
-        return [
-            row[3]
-            for statement, parameters in sent
-            for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        ]
-
-
-def test_reads_of_one_thing_never_scan_a_table(make_sqlite: MakeStore) -> None:
-    store = make_sqlite()
-    add_cohort(store, 40)
-    _score(store, "run-a", datetime(2026, 11, 20))
-    plans = {
-        "measurements": _plan(store, lambda: read.measurements(store, [1, 2], before_s=86_400)),
-        "stay": _plan(store, lambda: read.stay(store, 1)),
-        "intervals": _plan(store, lambda: read.intervals(store, 1)),
-        "diagnoses": _plan(store, lambda: read.diagnoses(store, 101)),
-        "ecgs": _plan(store, lambda: read.ecgs(store, 1)),
-        "ecg_record": _plan(store, lambda: read.ecg_record(store, 1001)),
-        "ecg_measurements": _plan(store, lambda: read.ecg_measurements(store, [1001])),
-        "predictions": _plan(store, lambda: read_results.predictions(store, "run-a")),
-        "prediction": _plan(store, lambda: read_results.prediction(store, "run-a", "los-1")),
-        "level_scores": _plan(store, lambda: read_results.level_scores(store, "run-a", "los-1")),
-        "branch_values": _plan(store, lambda: read_results.branch_values(store, "run-a", "los-1")),
-        "input_effect": _plan(store, lambda: read_results.input_effect(store, "run-a", "los-1")),
-        "metrics": _plan(store, lambda: read_results.metrics(store, "run-a", "test")),
-        "newest_run": _plan(store, lambda: read_results.newest_run(store)),
-    }
-    scans = {name: [step for step in plan if step.startswith("SCAN")] for name, plan in plans.items()}
-    assert scans.pop("measurements") == ["SCAN variable"]  # some forty rows, to name them
-    assert not any(scans.values()), scans
-    assert "SEARCH measurement USING PRIMARY KEY (stay_id=? AND variable_id" not in str(plans["measurements"])
-    assert "SEARCH measurement USING PRIMARY KEY (stay_id=?" in str(plans["measurements"])
-    assert "SEARCH prediction USING INDEX sqlite_autoindex_prediction_1 (run_id=?)" in plans["predictions"]
-    assert (
-        "SEARCH prediction USING INDEX sqlite_autoindex_prediction_1 (run_id=? AND sample_id=?)" in plans["prediction"]
-    )
-
-
-def test_the_number_of_statements_does_not_grow_with_the_cohort(make_sqlite: MakeStore) -> None:
-    counted = []
-    for n_stays in (3, 60):
-        store = make_sqlite()
-        add_cohort(store, n_stays)
-        with _statements(store) as sent:
-            read.samples(store)
-            read.stays(store)
-            read.disease_groups(store)
-            read.measurements(store, range(1, n_stays + 1))
-        counted.append(len(sent))
-    assert counted == [5, 5]

@@ -15,7 +15,7 @@ from cohort_db.synthetic.patients import AGE_CENTRE, AGE_SD, FloatArray
 
 SIGNAL_UNIFORMS = ("af", "rate", "st_class", "st_amount", "t_scale", "notch")
 OTHER_UNIFORMS = ("rr_cv", "pvc", "bundle", "lvh", "long_qt", "qtc", "hyperk", "voltage", "axis", "pr", "qrs")
-ECG_FLAGS = ("af", "pvc", "lbbb", "rbbb", "ste_ant", "ste_inf", "std", "lvh", "long_qt", "hyperk", "tachy")
+ECG_FLAGS = ("af", "pvc", "lbbb", "rbbb", "ste_ant", "ste_inf", "std", "lvh", "long_qt", "hyperk", "tachy", "notch")
 ECG_AMOUNTS = (
     "rate_bpm",
     "rr_cv",
@@ -33,6 +33,7 @@ _ST_CLASSES = ("none", "ste_ant", "ste_inf", "std")
 _BUNDLES = ("none", "lbbb", "rbbb")
 RATE_CENTRE_BPM = 87.0
 NOTCH_CENTRE_MV = 0.15
+_NOTCHED_MV = 0.25  # plain to see in several leads
 _RATE_FOLLOWS_CHART, _RATE_LOG_SD, _RATE_LOG_AF = 0.4, 0.16, 0.12
 _T_FOLLOWS_POTASSIUM, _T_LOG_SD = 0.06, 0.28
 _AXIS_SD_DEG, _AXIS_LBBB_DEG, _AXIS_CENTRE_DEG = 18.0, -25.0, 45.0
@@ -83,6 +84,7 @@ def draw_ecg(z: Values, v: Values) -> Values:
     sinus_cv, af_cv = 0.035 * np.exp(0.3 * ndtri(v["rr_cv"])), 0.21 * np.exp(0.15 * ndtri(v["rr_cv"]))
     e["rr_cv"] = np.where(af, af_cv, sinus_cv)
     e["tachy"] = ((e["rate_bpm"] > 100) & ~af).astype(np.float64)
+    e["notch"] = (e["notch_mv"] > _NOTCHED_MV).astype(np.float64)
     e |= _chosen(v["bundle"], _bundle_probabilities(z), _BUNDLES)
     for flag, log_odds in _flag_log_odds(z).items():
         e[flag] = (v[flag] < expit(log_odds)).astype(np.float64)

@@ -27,7 +27,7 @@ def draw_stay_end(y: BoolArray, severity: FloatArray, rng: np.random.Generator) 
     n = len(y)
     short_h = 24.2 + 47.6 * rng.beta(1.5, 1.3, n)
     long_h = np.minimum(72.2 + np.exp(np.log(55.0) + 0.95 * rng.standard_normal(n) + 0.1 * severity), 480.0)
-    died = rng.random(n) < np.where(y, expit(-2.3 + 0.6 * severity), expit(-2.5 + 0.9 * severity))
+    died = rng.random(n) < np.where(y, expit(-2.3 + 0.6 * severity), expit(-2.25 + 0.9 * severity))
     return StayEnd(np.round(60 * np.where(y, long_h, short_h)).astype(np.int64), died)
 
 

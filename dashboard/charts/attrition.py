@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from typing import Any
 
 import pandas as pd
 
@@ -14,20 +15,22 @@ def attrition_flow(rows: pd.DataFrame) -> str:
         rows: step, rule, label, n_before, n_left_out, n_after, in the order of the rules.
     """
     total = int(rows["n_before"].max()) if len(rows) else 0
-    body = "".join(_row(row, total) for row in rows.to_dict("records"))
-    head = '<tr><th scope="col">Rule</th><th scope="col">Stays left</th><th scope="col">Left out</th></tr>'
+    of_rules: list[Any] = rows.to_dict("records")
+    body = "".join(_row(row, total) for row in of_rules)
+    head = '<tr><th scope="col">Rule</th><th scope="col">Stays kept</th><th scope="col">Left out</th></tr>'
     return (
         '<table class="lemof-attrition" data-testid="attrition"><caption>Who was left out, rule after rule</caption>'
         f"<thead>{head}</thead><tbody>{body}</tbody></table>"
     )
 
 
-def _row(row: dict[str, object], total: int) -> str:
-    after, gone = int(str(row["n_after"])), int(str(row["n_left_out"]))
+def _row(row: dict[str, Any], total: int) -> str:
+    after, gone = int(row["n_after"]), int(row["n_left_out"])
     share = 100 * after / total if total else 0
     lost = 100 * gone / total if total else 0
     return (
         f'<tr><th scope="row">{html.escape(str(row["label"]))}</th>'
-        f'<td><div class="lemof-bar"><i style="width:{share:.2f}%"></i><s style="width:{lost:.2f}%"></s></div>'
-        f"<b>{after:,}</b></td><td>{f'−{gone:,}' if gone else ''}</td></tr>"
+        f'<td><div class="lemof-kept"><div class="lemof-bar"><i style="width:{share:.2f}%"></i>'
+        f'<s style="width:{lost:.2f}%"></s></div><b>{after:,}</b></div></td>'
+        f"<td>{f'−{gone:,}' if gone else ''}</td></tr>"
     )

@@ -22,20 +22,21 @@ def beeswarm(scores: pd.DataFrame, value: str, *, x_title: str, x_limit: float |
         x_limit: half the width of the axis, so that two swarms can share it.
     """
     parts = []
-    for level, some in scores.groupby("level"):
+    for level in LEVEL_NAMES:
+        some = scores[scores["level"] == level]
         some = some.iloc[_spread_over(len(some))]
-        parts.append(some.assign(y=float(level) + swarm_offsets(some[value].to_numpy(float))))
-    shown = pd.concat(parts) if parts else scores.assign(y=0.0)
+        parts.append(some.assign(y=level + swarm_offsets(some[value].to_numpy(float))))
+    shown = pd.concat(parts)
     figure = go.Figure(
         go.Scatter(
             x=shown[value],
             y=shown["y"],
-            customdata=shown[["stay_id", "p_level", "level"]],
+            customdata=shown[["stay_id", "p_level", "level"]].astype(object).to_numpy().tolist(),
             mode="markers",
             marker={
                 "size": 5,
-                "opacity": 0.75,
-                "color": np.where(shown[value] < 0, LOWERS, RAISES).tolist(),
+                "opacity": 0.9,
+                "color": np.select([shown[value] < 0, shown[value] > 0], [LOWERS, RAISES], CONTEXT).tolist(),
             },
             hovertemplate="stay %{customdata[0]}: %{x:+.3f}<br>level %{customdata[2]} says %{customdata[1]:.2f}"
             "<extra></extra>",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.theme import SEQUENTIAL, laid_out
+from dashboard.charts.theme import ACCENT, laid_out
+
+# One hue from paper to ink: its light end must not shout on either background.
+_SCALE = [[0.0, "rgba(138, 143, 148, 0.12)"], [1.0, ACCENT]]
 
 
 def correlation(levels: pd.DataFrame, names: list[str]) -> go.Figure:
@@ -22,10 +25,9 @@ def correlation(levels: pd.DataFrame, names: list[str]) -> go.Figure:
             y=names,
             zmin=0,
             zmax=1,
-            colorscale=SEQUENTIAL,
-            reversescale=True,
+            colorscale=_SCALE,
             showscale=False,
-            text=[[f"{value:.2f}" if value == value else "–" for value in row] for row in matrix],
+            text=[[f"{value:.2f}".replace("-", "−") if value == value else "–" for value in row] for row in matrix],
             texttemplate="%{text}",
             hovertemplate="%{y} with %{x}: %{text}<extra></extra>",
             xgap=1,

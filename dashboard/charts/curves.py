@@ -45,28 +45,34 @@ def decision(y: np.ndarray, p: np.ndarray, threshold: float) -> go.Figure:
     everybody = net_benefit(y, np.ones(len(y)), _CUTS)
     model = net_benefit(y, p, _CUTS)
     figure = go.Figure()
-    figure.add_trace(_line(_CUTS, everybody, CONTEXT, dash="dot", name="act on everybody"))
-    figure.add_trace(_line(_CUTS, np.zeros(len(_CUTS)), CONTEXT, name="act on nobody"))
+    figure.add_trace(_line(_CUTS, everybody, CONTEXT, dash="dot", name="act on all"))
+    figure.add_trace(_line(_CUTS, np.zeros(len(_CUTS)), CONTEXT, name="act on none"))
     figure.add_trace(_line(_CUTS, model, ACCENT, name="act on alarms"))
     figure.add_vline(x=threshold, line={"color": RAISES, "width": 1})
     top = max(float(everybody[0]), float(model.max()), 0.05)
     figure = laid_out(figure, height=HEIGHT)
     figure.update_xaxes(title="Threshold", range=[0, 1], dtick=0.25)
     figure.update_yaxes(title="Net benefit", range=[-0.25 * top, 1.1 * top])
-    where = int(np.argmin(np.abs(everybody - 0.45 * top)))
-    figure.add_annotation(x=_CUTS[where], y=everybody[where], text="everybody", showarrow=False, xanchor="left", xshift=6)
-    figure.add_annotation(x=0.98, y=0, text="nobody", showarrow=False, xanchor="right", yshift=-9)
+    where = int(np.argmin(np.abs(everybody + 0.16 * top)))
+    figure.add_annotation(x=_CUTS[where], y=everybody[where], text="all", showarrow=False, xanchor="left", xshift=6)
+    figure.add_annotation(x=0.98, y=0, text="none", showarrow=False, xanchor="right", yshift=-9)
     return figure
 
 
 def _line(x: np.ndarray, y: np.ndarray, color: str, *, dash: str | None = None, name: str = "") -> go.Scatter:
-    hover = {"hoverinfo": "skip"} if dash and not name else {"hovertemplate": "%{x:.2f}, %{y:.2f}<extra>" + name + "</extra>"}
+    hover = (
+        {"hoverinfo": "skip"}
+        if dash and not name
+        else {"hovertemplate": "%{x:.2f}, %{y:.2f}<extra>" + name + "</extra>"}
+    )
     return go.Scatter(x=x, y=y, mode="lines", line={"color": color, "width": 1.5 if dash else 2, "dash": dash}, **hover)
 
 
 def _mark(x: float, y: float, name: str) -> go.Scatter:
     marker = {"color": RAISES, "size": 9, "line": {"color": "white", "width": 1}}
-    return go.Scatter(x=[x], y=[y], mode="markers", marker=marker, hovertemplate=name + ": %{x:.2f}, %{y:.2f}<extra></extra>")
+    return go.Scatter(
+        x=[x], y=[y], mode="markers", marker=marker, hovertemplate=name + ": %{x:.2f}, %{y:.2f}<extra></extra>"
+    )
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -16,13 +17,14 @@ def forest(
     x_title: str,
     reference: float | None = None,
     overall: float | None = None,
-    x_range: tuple[float, float] | None = None,
+    at_most: tuple[float, float] | None = None,
 ) -> go.Figure:
     """One line per row, first row on top; a row without a value shows its text alone.
 
     Args:
         rows: label, value, lo, hi (NaN where absent), text (written at the right), strong (bool, optional: in accent).
         reference: a value that means "nothing", as a thin line; overall: the estimate for everybody, dotted.
+        at_most: the ends of the scale, such as 0 and 1; less of it is shown where the intervals need less.
     """
     rows = rows.reset_index(drop=True)
     strong = rows["strong"] if "strong" in rows else pd.Series(True, index=rows.index)
@@ -57,12 +59,29 @@ def forest(
         figure.add_annotation(
             x=1, xref="paper", y=index, text=row["text"], showarrow=False, xanchor="left", xshift=8, align="left"
         )
-    figure = laid_out(figure, height=ROW_PX * len(rows) + 56, margin={"l": 8, "r": _text_px(rows["text"]), "t": 8, "b": 40})
-    figure.update_yaxes(
-        tickvals=list(rows.index), ticktext=rows["label"], range=[len(rows) - 0.4, -0.6], showgrid=False, automargin=True
+    figure = laid_out(
+        figure, height=ROW_PX * len(rows) + 68, margin={"l": 8, "r": _text_px(rows["text"]), "t": 8, "b": 52}
     )
-    figure.update_xaxes(title=x_title, range=list(x_range) if x_range else None)
+    figure.update_yaxes(
+        tickvals=list(rows.index),
+        ticktext=rows["label"],
+        range=[len(rows) - 0.4, -0.6],
+        showgrid=False,
+        automargin=True,
+    )
+    figure.update_xaxes(title={"text": x_title, "standoff": 8}, range=_range(rows, reference, at_most))
     return figure
+
+
+def _range(rows: pd.DataFrame, reference: float | None, at_most: tuple[float, float] | None) -> list[float] | None:
+    """Tenths around all intervals and the reference, within the scale; None leaves it to the data."""
+    if at_most is None:
+        return None
+    ends = pd.concat([rows["lo"], rows["hi"], rows["value"], pd.Series([reference])]).dropna().astype(float)
+    if ends.empty:
+        return list(at_most)
+    low, high = np.floor(ends.min() * 10) / 10, np.ceil(ends.max() * 10) / 10
+    return [max(at_most[0], low) - 0.01, min(at_most[1], high) + 0.01]
 
 
 def _text_px(texts: pd.Series) -> int:

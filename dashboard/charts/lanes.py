@@ -26,12 +26,12 @@ class Lane:
 
 
 def choose_lanes(
-    intervals: pd.DataFrame, window: tuple[float, float], *, n_drugs: int = 8, n_procedures: int = 4
+    intervals: pd.DataFrame, window: tuple[float, float], *, n_drugs: int = 10, n_procedures: int = 4
 ) -> tuple[list[Lane], list[str]]:
     """Return the lanes shown, and the labels of those left out for room.
 
-    Whatever overlaps the window counts, also what began before it. One lane holds all transfers; of drugs and
-    procedures those that ran longest inside the window are shown.
+    Whatever overlaps the window counts, also what began before it. One lane holds all transfers. Drugs given by the
+    minute (pressors, sedation) come first, then what ran longest inside the window.
     """
     start = intervals["start_s"].to_numpy(float) / 3600
     end = intervals["end_s"].to_numpy(float, na_value=float("nan")) / 3600
@@ -44,24 +44,24 @@ def choose_lanes(
         lanes.append(Lane("transfer", "Care unit", _spans(transfers)))
     for kind, most in (("procedure", n_procedures), ("drug", n_drugs)):
         own = frame[frame["kind"] == kind]
-        by_length = inside[own.index].groupby(own["label"]).sum().sort_values(ascending=False, kind="stable")
-        labels = by_length.index.tolist()
+        titrated = own["rate_unit"].fillna("").str.endswith("/min")
+        weight = pd.DataFrame({"label": own["label"], "titrated": titrated, "hours": inside[own.index]})
+        ranked = weight.groupby("label").agg({"titrated": "max", "hours": "sum"})
+        labels = ranked.sort_values(["titrated", "hours"], ascending=False, kind="stable").index.tolist()
         lanes += [Lane(kind, str(label), _spans(own[own["label"] == label])) for label in labels[:most]]
         left_out += [str(label) for label in labels[most:]]
     return lanes, left_out
 
 
 def _spans(frame: pd.DataFrame) -> tuple[tuple[float, float | None, str], ...]:
-    return tuple(
-        (float(row.start_h), None if pd.isna(row.end_h) else float(row.end_h), _words(row))
-        for row in frame.itertuples()
-    )
+    rows: list[dict[Any, Any]] = frame.to_dict("records")
+    return tuple((row["start_h"], None if pd.isna(row["end_h"]) else row["end_h"], _words(row)) for row in rows)
 
 
-def _words(row: Any) -> str:
-    rate = "" if pd.isna(row.rate) else f", {row.rate:.3g} {row.rate_unit or ''}"
-    end = "open" if pd.isna(row.end_h) else f"{row.end_h:.1f} h"
-    return f"{row.label}{rate}: {row.start_h:.1f} h to {end}"
+def _words(row: dict[Any, Any]) -> str:
+    rate = "" if pd.isna(row["rate"]) else f", {row['rate']:.3g} {row['rate_unit'] or ''}"
+    end = "open" if pd.isna(row["end_h"]) else f"{row['end_h']:.1f} h"
+    return f"{row['label']}{rate}: {row['start_h']:.1f} h to {end}".replace(": -", ": −")
 
 
 def lane_traces(

@@ -1,4 +1,4 @@
-"""Judged values and intervals of a stay in, one flowsheet figure out: a row per variable, lanes below, one time axis."""
+"""Judged values and intervals of a stay in, one flowsheet out: a row per variable, lanes below, one time axis."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.case_values import AFTER_T0, SEEN
+from dashboard.case_values import AFTER_T0, NO_PREDICTION, SEEN
 from dashboard.charts.lanes import LANE_PX, Lane, lane_traces
 from dashboard.charts.theme import ACCENT, BAND, CONTEXT, LOWERS, RAISES, laid_out
 
 ROW_PX, GAP_PX, GROUP_PX, TOP_PX, BOTTOM_PX = 44, 10, 18, 22, 44
-LEFT_PX, TICKS_PX, RIGHT_PX = 158, 40, 128
+LEFT_PX, TICKS_PX, RIGHT_PX = 158, 40, 142
 _BAR_PX = 30  # length of the largest attribution's bar
 _LETTERS = 90  # letters that fit side by side over the width
+_SYMBOL = {"H": 5, "L": 6}  # triangles up and down
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def trends_figure(
     *,
     t0_h: float | None,
     window: tuple[float, float],
+    revision: str = "",
 ) -> go.Figure:
     """Return the flowsheet over `window` (hours from ICU admission).
 
@@ -60,6 +62,7 @@ def trends_figure(
         rows: grouped by panel, in the order shown.
         values: as `case_values.judged` gives them.
         t0_h: hour of the prediction; None where none was made.
+        revision: while it stays the same, the reader's zoom does; a new patient begins unzoomed.
     """
     sheet = _measured(rows, len(lanes))
     inside = values[values["hour"].between(*window)]
@@ -97,12 +100,11 @@ def trends_figure(
         notes.append(_note(1, 1, "attribution", color=CONTEXT, size=11) | title)
     lowest = f"y{'' if len(rows) + (sheet.lanes is not None) == 1 else len(rows) + (sheet.lanes is not None)}"
     figure = go.Figure({"data": traces, "layout": {"shapes": shapes, "annotations": notes, **layout}})
-    laid_out(figure, height=sheet.height, hovermode="closest", dragmode="pan", uirevision="trends")
-    figure.update_layout(margin={"l": LEFT_PX, "r": RIGHT_PX, "t": TOP_PX, "b": BOTTOM_PX})
-    figure.update_xaxes(
-        range=list(window), anchor=lowest, dtick=6 if window[1] - window[0] <= 96 else 24, title="Hours from ICU admission"
-    )
-    figure.update_yaxes(zeroline=False, tickfont={"size": 10, "color": CONTEXT})
+    margin = {"l": LEFT_PX, "r": RIGHT_PX, "t": TOP_PX, "b": BOTTOM_PX}
+    laid_out(figure, height=sheet.height, hovermode="closest", dragmode="pan", margin=margin, barmode="overlay")
+    figure.update_layout(uirevision=revision)
+    step = 6 if window[1] - window[0] <= 96 else 24
+    figure.update_xaxes(range=list(window), anchor=lowest, dtick=step, title="Hours from ICU admission")
     return figure
 
 
@@ -126,69 +128,60 @@ def _measured(rows: Sequence[TrendRow], n_lanes: int) -> _Sheet:
 
 
 def _row_traces(row: TrendRow, own: pd.DataFrame, axis: str, spacing: float) -> list[dict[str, Any]]:
-    """Return what the model saw as an accented line, the rest in grey; abnormal points have a shape and a letter."""
-    hover = f"%{{y:.{row.decimals}f}} {html.escape(row.unit)}<br>%{{customdata}}<extra>{html.escape(row.label)}</extra>"
-    seen, unseen = own[own["unseen"] == SEEN], own[own["unseen"] != SEEN]
+    """Return what the model saw as an accented line, the rest in grey; abnormal points have a shape and a letter.
+
+    Where no prediction was made nothing is grey: there is no model that could have missed it.
+    """
+    label = html.escape(row.label)
+    hover = f"%{{y:.{row.decimals}f}} {html.escape(row.unit)}<br>%{{customdata}}<extra>{label}</extra>"
+    own = own.assign(letter=_letters(own, spacing))
+    plain = own["unseen"].isin((SEEN, NO_PREDICTION))
     traces = []
-    for part, is_seen in ((seen, True), (unseen, False)):
+    for part, is_seen in ((own[plain], True), (own[~plain], False)):
         if part.empty:
             continue
-        flags = part["flag"].to_numpy(dtype=object)
+        if not is_seen:
+            part = _apart(part.assign(clock=part["clock"] + ", not seen by the model: " + part["unseen"]))
         colour = ACCENT if is_seen else CONTEXT
-        marker = {
-            "size": 5,
-            "symbol": np.select([flags == "H", flags == "L"], ["5", "6"], "0").astype(int).tolist(),
-            "color": [RAISES if flag else colour for flag in flags] if is_seen else CONTEXT,
-            "opacity": 1.0 if is_seen else 0.6,
-        }
-        clock = part["clock"] if is_seen else part["clock"] + ", not seen by the model: " + part["unseen"]
-        x, y, shown, letters = _with_gaps(part, clock, _letters(part, spacing), row.decimals, joined=is_seen)
+        flags, letters = part["flag"].tolist(), part["letter"].tolist()
         traces.append(
             {
-                "type": "scatter", "mode": "lines+markers+text", "x": x, "y": y, "customdata": shown, "text": letters,
-                "textposition": "top center", "cliponaxis": False, "yaxis": axis, "marker": marker,
+                "type": "scatter", "mode": "lines+markers+text", "yaxis": axis, "cliponaxis": False,
+                "x": part["hour"].round(2).tolist(), "y": part["value"].round(row.decimals + 1).tolist(),
+                "customdata": part["clock"].tolist(), "text": letters, "textposition": _letter_places(letters),
                 "textfont": {"size": 10, "color": RAISES if is_seen else CONTEXT},
+                "marker": {
+                    "size": [7 if flag else 5 for flag in flags],
+                    "symbol": [_SYMBOL.get(flag, 0) for flag in flags],
+                    "color": [RAISES if flag else colour for flag in flags] if is_seen else colour,
+                    "opacity": 1.0 if is_seen else 0.6,
+                },
                 "line": {"width": 1.2, "color": colour} | ({} if is_seen else {"dash": "dot"}),
-                "name": row.label if is_seen else f"{row.label}, not seen by the model", "hovertemplate": hover,
+                "name": label if is_seen else f"{label}, not seen by the model", "hovertemplate": hover,
             }
         )  # fmt: skip
-        if not is_seen:
-            marker["symbol"] = [5 if letter == "H" else 6 if letter == "L" else 0 for letter in _gapped(part, flags)]
     return traces
 
 
-def _gapped(part: pd.DataFrame, flags: np.ndarray) -> list[str]:
-    """Return the flags with the gaps that `_with_gaps` puts between points that no line may join."""
-    after = (part["unseen"] == AFTER_T0).to_numpy()
-    out: list[str] = []
-    for place, flag in enumerate(flags):
-        if place and not (after[place] and after[place - 1]):
-            out.append("")
-        out.append(str(flag))
-    return out
+def _letter_places(letters: list[str]) -> str | list[str]:
+    """Return H above its point and L below; one word where there is no L, for the page's sake."""
+    return (
+        ["bottom center" if letter == "L" else "top center" for letter in letters] if "L" in letters else "top center"
+    )
 
 
-def _with_gaps(
-    part: pd.DataFrame, clock: pd.Series, letters: list[str], decimals: int, *, joined: bool
-) -> tuple[list[Any], list[Any], list[Any], list[str]]:
-    """Return x, y, hover and letters, short; unseen values are only joined to each other after t0."""
-    x, y = part["hour"].round(2).tolist(), part["value"].round(max(decimals, 0) + 1).tolist()
-    shown = clock.tolist()
-    if joined:
-        return x, y, shown, letters
+def _apart(part: pd.DataFrame) -> pd.DataFrame:
+    """Return the unseen values with an empty row wherever no line may join two of them: only after t0 they follow on
+    each other without a seen value between them."""
     after = (part["unseen"] == AFTER_T0).to_numpy()
-    columns: tuple[list[Any], list[Any], list[Any], list[str]] = ([], [], [], [])
-    for place in range(len(x)):
-        if place and not (after[place] and after[place - 1]):
-            for column, nothing in zip(columns, (None, None, "", ""), strict=True):
-                column.append(nothing)
-        for column, value in zip(columns, (x[place], y[place], shown[place], letters[place]), strict=True):
-            column.append(value)
-    return columns
+    breaks = np.r_[False, ~(after[1:] & after[:-1])]
+    places = np.arange(len(part)) + np.cumsum(breaks)
+    spread = part.set_axis(places).reindex(range(int(places[-1]) + 1))
+    return spread.fillna(dict.fromkeys(("clock", "letter", "flag", "unseen"), ""))
 
 
 def _letters(part: pd.DataFrame, spacing: float) -> list[str]:
-    """Return H or L for abnormal values, as close together as they stay legible; the shape of each point says it too."""
+    """Return H or L for abnormal values, as close as they stay legible; the shape of each point says it too."""
     out, last = [], {"H": -np.inf, "L": -np.inf}
     for hour, flag in zip(part["hour"], part["flag"], strict=True):
         shown = bool(flag) and hour - last[flag] >= spacing
@@ -207,10 +200,11 @@ def _y_axis(row: TrendRow, own: pd.DataFrame, domain: tuple[float, float]) -> di
     for limit in limits:
         if low - span <= limit <= high + span:
             low, high = min(low, limit), max(high, limit)
+    shown = f".{row.decimals}f" if span >= 2 * 10.0**-row.decimals else "~g"
     pad = 0.18 * max(high - low, 10.0**-row.decimals)
     return {
         "domain": domain, "range": [round(low - pad, 4), round(high + pad, 4)], "nticks": 3, "side": "right",
-        "fixedrange": True, "tickformat": f".{row.decimals}f" if span >= 2 * 10.0**-row.decimals else "~g",
+        "fixedrange": True, "tickfont": {"size": 10, "color": CONTEXT}, "tickformat": shown,
     }  # fmt: skip
 
 

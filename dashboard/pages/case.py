@@ -1,8 +1,106 @@
-"""`/case`: what this is."""
+"""`/case?stay=ID&run=RUN`: one patient as one run saw it. Who this is comes from the URL and from nowhere else."""
+
+from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
-from dashboard.session import banners, selected_run
+from dashboard import case_attention, case_depth, case_ecg, case_reasons, queries_case
+from dashboard.case_branches import branches_panel
+from dashboard.case_header import COHORT_PAGE, asked_stay, identity_bar, jump_form
+from dashboard.case_risk import risk_card
+from dashboard.case_trends import trends_panel
+from dashboard.case_values import judged, latest_seen
+from dashboard.session import banners, selected_run, stamp
 
-banners(selected_run())
-st.title("case")
+DEPTHS = ["Attention", "Levels", "Raw values", "Diagnoses"]
+st.html(Path(__file__).parents[2] / "assets" / "case.css")
+while_changing = st.empty()
+
+run = selected_run()
+banners(run)
+stay_id = asked_stay()
+if stay_id is None:
+    st.title("Case review")
+    st.markdown("One patient: what the ECG shows, how vitals and labs moved, what the model expects and why.")
+    jump_form()
+    st.stop()
+if st.session_state.get("case_shown") not in (None, stay_id):
+    # Until this run is over, what still stands on the page is another patient's.
+    while_changing.html("<style>[data-stale='true'] { visibility: hidden; }</style>")
+
+url, revision = stamp()
+case = queries_case.case_of(url, revision, stay_id, run["run_id"] if run else None)
+if case is None:
+    st.error(f"The store holds no ICU stay {stay_id}. Check the number, or choose from the cohort.")
+    st.page_link(COHORT_PAGE, label="Choose from the cohort")
+    st.session_state["case_shown"] = stay_id
+    while_changing.empty()
+    st.stop()
+
+facts = case.facts
+variables = queries_case.variables(url, revision)
+values = judged(
+    queries_case.measurements(url, revision, stay_id),
+    variables,
+    sex=facts["sex"],
+    intime=facts["intime"],
+    t0_s=case.t0_s,
+)
+latest = latest_seen(values, variables, facts["sex"])
+explained, read_maps, attention = None, None, None
+if case.prediction and case.prediction["array_row"] is not None:
+    row, path = int(case.prediction["array_row"]), case.prediction["path"]
+    explained = queries_case.explained(url, revision, case.run_id, row, path)
+    if path == "both" and queries_case.has_attention(url, revision, case.run_id):
+        read_maps = partial(queries_case.attention, url, revision, case.run_id, row)
+if st.query_params.get("depth") == "Attention" and read_maps:
+    attention = read_maps()
+records = queries_case.ecgs(url, revision, int(facts["subject_id"]))
+study_id = case_ecg.chosen_study(case, records)
+
+identity_bar(case, run)
+left, right = st.columns([62, 38], gap="medium")
+with left, st.container(gap="small"):
+    on_paper = case_ecg.ecg_panel(
+        case,
+        records,
+        study_id,
+        None if study_id is None else queries_case.waveform(url, revision, study_id),
+        {} if study_id is None else queries_case.ecg_numbers(url, revision, study_id),
+        explained,
+        read_maps,
+        case_attention.chosen_highlight(attention, variables),
+    )
+case_attention.follow_click(on_paper.window, attention)
+with right, st.container(key="case-right", gap="small"):
+    risk_card(case, run, queries_case.rules(url, revision).get(case.rule or ""))
+    if case.prediction:
+        seen_ecg = case.model_study_id
+        numbers = {} if seen_ecg is None else queries_case.ecg_numbers(url, revision, seen_ecg)
+        reasons = case_reasons.strongest_reasons(explained, variables, latest, facts, numbers) if explained else []
+        case_reasons.reasons_panel(case, explained, reasons)
+        branches_panel(case)
+
+offsets = (records["ecg_time"] - facts["intime"]).dt.total_seconds() / 3600
+trends_panel(
+    case,
+    values,
+    variables,
+    latest,
+    explained.features if explained else {},
+    queries_case.intervals(url, revision, stay_id),
+    offsets.tolist(),
+)
+
+depth = st.segmented_control("More", DEPTHS, key="depth", bind="query-params", label_visibility="collapsed")
+if depth == "Attention":
+    case_attention.attention_panel(case, attention, variables)
+elif depth == "Levels":
+    case_depth.levels_panel(case, queries_case.level_scores(url, revision, case.run_id, case.sample_id or ""))
+elif depth == "Raw values":
+    case_depth.raw_panel(case, values, variables)
+elif depth == "Diagnoses":
+    case_depth.diagnoses_panel(case, queries_case.diagnoses(url, revision, int(facts["hadm_id"])))
+st.session_state["case_shown"] = stay_id
+while_changing.empty()

@@ -1,8 +1,82 @@
-"""`/model_card`: what this is."""
+"""`/model-card`: what the run is for, what it was made of, how good it is, and what nobody knows about it."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
-from dashboard.session import banners, selected_run
+from dashboard import model_card_panels as panels
+from dashboard import queries_cohort, queries_results
+from dashboard.model_card import CARD, sections
+from dashboard.provenance import footer, style, worth_of_numbers
+from dashboard.queries_results import HELD_OUT
+from dashboard.session import banners, selected_run, stamp
 
-banners(selected_run())
-st.title("model_card")
+
+def main() -> None:
+    """Draw the page."""
+    url, revision = stamp()
+    run = selected_run()
+    banners(run)
+    style()
+    words = sections(CARD.read_text(encoding="utf-8"))
+    run_id = run["run_id"] if run else None
+    st.title(f"Model card of run {run_id}" if run else "Model card")
+    left, right = st.columns(2, gap="medium")
+    for column, name in ((left, "Intended use"), (right, "Out of scope")):
+        with column:
+            _section(name, words[name])
+    datasets, stays = queries_cohort.datasets(url, revision), queries_cohort.stays(url, revision, run_id)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _section("Data")
+        panels.draw_data(run, datasets)
+    with right:
+        _section("Cohort")
+        panels.draw_cohort(queries_cohort.attrition(url, revision), stays)
+    left, right = st.columns(2, gap="medium")
+    for column, name in ((left, "Data handling"), (right, "Label")):
+        with column:
+            _section(name, words[name])
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _section("Model", words["Model"])
+    if run is None:
+        st.info("This store holds no run: fit one with `lemof train`, and its numbers stand here.")
+    else:
+        with right:
+            panels.draw_model(run, queries_results.fitted(url, revision, run["run_id"])["level_choices"])
+        _numbers(url, revision, run, worth_of_numbers(run, datasets))
+    for name in ("Explanations", "Known limits", "Not provided"):
+        _section(name, words[name])
+    _section("Differences from the paper")
+    panels.draw_differences()
+    if run is not None:
+        _section("Provenance")
+        panels.draw_provenance(run, queries_results.runs(url, revision))
+    _section("Licence", words["Licence"])
+    footer(run)
+
+
+def _numbers(url: str, revision: str, run: dict[str, Any], worth: str) -> None:
+    """Draw performance, calibration and what could not be estimated."""
+    found = queries_results.metrics(url, revision, run["run_id"], "test")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _section("Performance", worth)
+        panels.draw_performance(found, queries_results.metrics(url, revision, run["run_id"], HELD_OUT))
+    with right:
+        _section("Calibration")
+        panels.draw_calibration(queries_results.fitted(url, revision, run["run_id"])["calibrations"])
+        _section("Not estimable")
+        panels.draw_not_estimable(run, found)
+
+
+def _section(title: str, text: str = "") -> None:
+    st.subheader(title)
+    if text:
+        st.markdown(text)
+
+
+main()

@@ -41,6 +41,9 @@ def static_facts(static: Tensor, static_mask: Tensor) -> Tensor:
 
 
 def raw_summary(value: Tensor, mask: Tensor, since: Tensor, static: Tensor, static_mask: Tensor) -> Tensor:
-    """Return (B, V * 8 + S * 2): the raw EHR as one vector, for heads that skip the encoder."""
-    series = series_facts(value, mask, since).flatten(1)
+    """Return (B, V * 2 + S * 2): mean and last of each series and the statics, for heads that skip the encoder.
+
+    Two facts of eight: with all of them a head over-fits on a few thousand stays.
+    """
+    series = series_facts(value, mask, since)[..., :2].flatten(1)
     return torch.cat([series, static_facts(static, static_mask).flatten(1)], dim=1)

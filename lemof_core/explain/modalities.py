@@ -17,7 +17,7 @@ from lemof_core.fusion.lemof import FoldModel, LemofModel
 
 @dataclass(frozen=True)
 class InputEffects:
-    """Calibrated log-odds (N,) of the four coalitions of {ECG, EHR}; absent ones come from whole background patients."""
+    """Calibrated log-odds (N,) of the four coalitions of {ECG, EHR}; the absent come from whole background patients."""
 
     v_none: np.ndarray
     v_ecg: np.ndarray

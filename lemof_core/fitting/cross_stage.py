@@ -77,9 +77,9 @@ def fit_cross(
 def _logit(
     cross: CrossAttention, caches: dict[str, LevelCache], cohort: ScaledCohort, rows: np.ndarray, pair: tuple[int, int]
 ) -> torch.Tensor:
-    ecg = caches["ecg"].take(rows)
-    ehr_level = caches["ehr"].take(rows)[pair[1] - 1] if pair[1] else None
-    return cross(ecg[pair[0] - 1], ecg[2], ehr_level, cohort.ehr(rows)).logit
+    ecg = caches["ecg"]
+    ehr_level = caches["ehr"].take(rows, pair[1]) if pair[1] else None
+    return cross(ecg.take(rows, pair[0]), ecg.summary[ecg.positions(rows)], ehr_level, cohort.ehr(rows)).logit
 
 
 @torch.no_grad()

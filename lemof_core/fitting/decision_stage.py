@@ -36,7 +36,7 @@ def calibrate(
     """
     config = model.config.decision
     arrays = cohort.arrays
-    rows, ports, labels, fold_of = held
+    labels = held[2]
     use = cal if path == "ehr" else cal[arrays.ecg_present[cal]]
     y = arrays.labels[use]
     facts: dict[str, Any] = {"n": len(use), "events": int(y.sum()), "not_estimable": {}}

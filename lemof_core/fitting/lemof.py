@@ -192,7 +192,7 @@ def _fit_both(
         model, held, logits = train(number, choice.pair)
         stack.set_cross(number, held, logits)
         models.append(model)
-    rows, ports, y, fold_of = stack.held_rows("both")
+    _, ports, y, fold_of = stack.held_rows("both")
     return models, choice, fit_decision(ports, y, fold_of, path="both", config=config.decision)
 
 

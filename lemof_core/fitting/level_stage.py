@@ -70,16 +70,22 @@ def fit_levels(
 
 @dataclass(frozen=True)
 class LevelCache:
-    """Frozen outputs for some rows: level logits (n, 3) and the three levels' tokens; `index` maps row to position."""
+    """Frozen outputs for some rows: level logits (n, 3), the three levels' tokens, and the predictor's summary (n, d);
+    `index` maps row to position."""
 
     index: dict[int, int]
     logits: np.ndarray
     levels: list[Level]
+    summary: Tensor
 
-    def take(self, rows: np.ndarray) -> list[Level]:
-        """Return the levels of the rows."""
-        at = torch.tensor([self.index[int(row)] for row in rows], dtype=torch.long)
-        return [Level(level.tokens[at], level.mask[at]) for level in self.levels]
+    def positions(self, rows: np.ndarray) -> Tensor:
+        """Return where the rows lie (n,)."""
+        return torch.tensor([self.index[int(row)] for row in rows], dtype=torch.long)
+
+    def take(self, rows: np.ndarray, k: int) -> Level:
+        """Return level k of the rows."""
+        at, level = self.positions(rows), self.levels[k - 1]
+        return Level(level.tokens[at], level.mask[at])
 
     def take_logits(self, rows: np.ndarray) -> np.ndarray:
         """Return the level log-odds (n, 3) of the rows."""
@@ -91,13 +97,14 @@ def cache_levels(predictor: LevelPredictor, cohort: ScaledCohort, rows: np.ndarr
     """Return the frozen outputs of the rows, computed once."""
     tokens: list[list[Tensor]] = [[], [], []]
     masks: list[list[Tensor]] = [[], [], []]
-    logits = []
+    logits, summaries = [], []
     for start in range(0, len(rows), 128):
         part = rows[start : start + 128]
         levels = predictor.levels(cohort.ecg(part) if modality == "ecg" else cohort.ehr(part))
         logits.append(predictor.level_logits(levels).double().numpy())
+        summaries.append(predictor.summary(levels))
         for k, level in enumerate(levels):
             tokens[k].append(level.tokens)
             masks[k].append(level.mask)
     levels = [Level(torch.cat(t), torch.cat(m)) for t, m in zip(tokens, masks, strict=True)]
-    return LevelCache({int(row): i for i, row in enumerate(rows)}, np.concatenate(logits), levels)
+    return LevelCache({int(row): i for i, row in enumerate(rows)}, np.concatenate(logits), levels, torch.cat(summaries))

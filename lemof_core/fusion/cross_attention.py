@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from lemof_core.batch import Modality
 from lemof_core.config import CrossAttentionConfig
 from lemof_core.encoders import Level, LevelInfo
-from lemof_core.encoders.contract import peak_level
 from lemof_core.encoders.ehr_summary import N_SERIES_FACTS, N_STATIC_FACTS, raw_summary, series_facts, static_facts
 from lemof_core.encoders.ft_transformer import FeatureTokenizer
 
@@ -64,8 +63,8 @@ class CrossAttention(nn.Module):
     """Module 2 on one pair of levels. EHR level 0 means M2's own tokens of the raw series.
 
     # NOTE[DIFF] paper: no residual, one head, a logistic on the concatenated attention (preset `paper`).
-    # here (preset `robust`): residual, 4 heads, small MLP head, own EHR tokens, and a skip from the pooled ECG and
-    # the raw EHR. because: the literal form cannot use a planted interaction that the tokens do hold.
+    # here (preset `robust`): residual, 4 heads, small MLP head, own EHR tokens, and a skip from the ECG's read-out
+    # quantities and the raw EHR. because: the literal form cannot use a planted interaction that the tokens do hold.
     # NOTE[DIFF] paper: eq. 12 concatenates the attention outputs. here: their mean over query tokens first.
     # because: G needs a vector of fixed size.
     """
@@ -95,9 +94,11 @@ class CrossAttention(nn.Module):
             self.ecg_self, self.ehr_self = nn.Linear(ecg_info.d, d), nn.Linear(d_ehr, d)
         d_joint = 2 * d
         if config.skip:
-            n_raw = n_series * N_SERIES_FACTS + n_static * N_STATIC_FACTS
-            self.ecg_skip = nn.Sequential(nn.LayerNorm(2 * d_ecg_skip), nn.Linear(2 * d_ecg_skip, d))
-            self.raw_skip = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(n_raw, d))
+            n_raw = 2 * n_series + n_static * N_STATIC_FACTS
+            self.ecg_skip = nn.Sequential(
+                nn.LayerNorm(d_ecg_skip), nn.Dropout(config.dropout / 2), nn.Linear(d_ecg_skip, d)
+            )
+            self.raw_skip = nn.Sequential(nn.Dropout(config.dropout / 2), nn.Linear(n_raw, d))
             d_joint += 2 * d
         self.norm = nn.LayerNorm(d_joint)
         self.hidden = (
@@ -123,13 +124,13 @@ class CrossAttention(nn.Module):
     def forward(
         self,
         ecg_level: Level,
-        ecg_top: Level,
+        ecg_summary: Tensor,
         ehr_level: Level | None,
         ehr: Modality,
         *,
         orders: tuple[Tensor, Tensor] | None = None,
     ) -> CrossOutput:
-        """Return the output for stays that have both modalities. `ecg_top` (level 3) feeds the skip.
+        """Return the output for stays that have both modalities. `ecg_summary` (B, d_summary) feeds the skip.
 
         orders: permutations of the EHR and the ECG keys, to measure what the attention weights were worth.
         """
@@ -145,10 +146,9 @@ class CrossAttention(nn.Module):
             )
         parts = [_mean(ecg_out, ecg_mask), _mean(ehr_out, ehr_mask)]
         if self.config.skip:
-            pooled = torch.cat([_mean(ecg_top.tokens, ecg_top.mask), peak_level(ecg_top)], dim=1)
             tensors = ehr.tensors
             names = ("value", "mask", "since", "static", "static_mask")
-            parts += [self.ecg_skip(pooled), self.raw_skip(raw_summary(*(tensors[name] for name in names)))]
+            parts += [self.ecg_skip(ecg_summary), self.raw_skip(raw_summary(*(tensors[name] for name in names)))]
         joint = self.norm(torch.cat(parts, dim=1))
         embedding = self.hidden(joint)
         return CrossOutput(self.out(embedding), ecg_weights, ehr_weights, embedding)

@@ -55,7 +55,7 @@ def make_cross(
         ehr_level=pair[1],
         n_series=len(scaler.series_names),
         n_static=len(scaler.static_names),
-        d_ecg_skip=ecg.encoder.levels[2].d,
+        d_ecg_skip=ecg.d_summary,
     )
 
 
@@ -86,10 +86,10 @@ class FoldModel(nn.Module):
 
     def cross_output(self, ecg_levels: list[Level], ehr_levels: list[Level], ehr: Modality, **how: Any) -> CrossOutput:
         """Return Module 2's output on the chosen pair of levels."""
-        if self.cross is None or self.pair is None:
+        if self.ecg is None or self.cross is None or self.pair is None:
             raise ValueError("this model was fitted without ECGs and has no cross-attention")
         ehr_level = ehr_levels[self.pair[1] - 1] if self.pair[1] else None
-        return self.cross(ecg_levels[self.pair[0] - 1], ecg_levels[2], ehr_level, ehr, **how)
+        return self.cross(ecg_levels[self.pair[0] - 1], self.ecg.summary(ecg_levels), ehr_level, ehr, **how)
 
 
 @dataclass

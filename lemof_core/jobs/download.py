@@ -79,10 +79,11 @@ def _fetch(url: str, target: Path, digest: str) -> None:
     part = target.with_name(target.name + ".part")
     target.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.is_file() else 0
-    with _opened(Request(url, headers={"Range": f"bytes={have}-"} if have else {})) as answer:
-        with part.open("ab" if have and answer.status == 206 else "wb") as stream:
-            while block := answer.read(BLOCK):
-                stream.write(block)
+    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    # A server that ignores the range answers 200 with the whole file: then it starts anew.
+    with _opened(request) as answer, part.open("ab" if have and answer.status == 206 else "wb") as stream:
+        while block := answer.read(BLOCK):
+            stream.write(block)
     if _digest(part) != digest:
         part.unlink()
         raise InputMistake(f"{url} does not match its published checksum; run the same command again")

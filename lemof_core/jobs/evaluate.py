@@ -36,7 +36,8 @@ def evaluate(
     strata = list(_strata(store, task, predicted))
     rows: list[dict[str, Any]] = []
     for number, (kind, name, chosen) in enumerate(strata):
-        for deaths in ("with", "without"):
+        # Leaving deaths out matters for the whole and for diseases; elsewhere it would only double the table.
+        for deaths in ("with", "without") if kind in ("all", "disease") else ("with",):
             keep = chosen if deaths == "with" else chosen & ~predicted["died_before_cut"].to_numpy(bool)
             some = predicted[keep]
             found = estimates(*_columns(some), threshold=threshold)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
 from cohort_db import read_results, results
 from cohort_db.arrays import ArrayStore
 from cohort_db.store import Store
 from lemof_core.checkpoint import load_model
-from lemof_core.explain.scored import array_specs, score_samples
-from lemof_core.fitting.workers import N_THREADS
+from lemof_core.explain.scored import array_specs
 from lemof_core.fusion.lemof import SCORING_BATCH
 from lemof_core.jobs.bridge import load_cohort, refuse_absent
 from lemof_core.jobs.progress import Report, quiet
+from lemof_core.jobs.scoring import score_batches
 from lemof_core.run_folder import run_folder
 
 
@@ -26,22 +25,20 @@ def score(
 
     What was reported as stored stays: each batch of 32 is one transaction, and a killed run goes on where it was.
     """
-    torch.set_num_threads(N_THREADS)
     run = read_results.run(store, run_id or read_results.newest_run(store, task))
-    model = load_model(run_folder(run["folder"], store.runs_folder))
+    folder = run_folder(run["folder"], store.runs_folder)
     done = results.scored_sample_ids(store, run["run_id"])
     cohort = load_cohort(store, run["task"])
-    scaled = model.scaler.transform(cohort.arrays)
     left = np.array([row for row, name in enumerate(cohort.arrays.sample_ids) if name not in done], dtype=np.int64)
-    if explain:
+    if explain and len(left):
         arrays = ArrayStore(store, run["run_id"])
-        for name, spec in array_specs(model).items():
+        for name, spec in array_specs(load_model(folder)).items():
             arrays.create(name, spec.shape, spec.dtype, spec.axes, spec.note)
     # A shipped run saw nobody of this store: all are test to it.
     split = np.full(len(cohort.frame), "test") if run["shipped"] else cohort.frame["split"].to_numpy()
-    for start in range(0, len(left), SCORING_BATCH):
-        rows = left[start : start + SCORING_BATCH]
-        scored = score_samples(model, scaled, rows, explain=explain)
+    batches = [left[start : start + SCORING_BATCH] for start in range(0, len(left), SCORING_BATCH)]
+    n_scored = 0
+    for rows, scored in zip(batches, score_batches(folder, cohort.arrays, batches, explain=explain), strict=True):
         results.add_scored(
             store,
             run["run_id"],
@@ -51,5 +48,6 @@ def score(
             input_effects=scored.input_effects,
             arrays=scored.arrays,
         )
-        progress("samples", start + len(rows), len(left))
+        n_scored += len(rows)
+        progress("samples", n_scored, len(left))
     return {"run_id": run["run_id"], "scored": len(left), "already_scored": len(done), "explained": explain}

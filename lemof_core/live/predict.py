@@ -121,7 +121,8 @@ def _plausible(case: LiveCase, variables: list[dict[str, Any]], notes: list[str]
         if not np.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
             keep[index] = False
             notes.append(
-                f"{row.get('label', name)} {value:g} {row.get('unit', '')} is outside the plausible range {low:g}-{high:g} "
+                f"{row.get('label', name)} {value:g} {row.get('unit', '')} is outside the plausible range "
+                f"{low:g} to {high:g} "
                 "and was not used; is the unit right?"
             )
     return keep

@@ -18,13 +18,14 @@ depends_on = None
 def upgrade() -> None:
     """The tables exist, empty."""
     _runs()
+    _fits()
     _scored()
     _summaries()
     _workbench()
 
 
 def _runs() -> None:
-    """Runs and what they were fitted to."""
+    """Runs."""
     op.create_table(
         "run",
         sa.Column("run_id", sa.String(40), nullable=False),
@@ -48,6 +49,10 @@ def _runs() -> None:
         sa.PrimaryKeyConstraint("run_id", name="pk_run"),
     )
     op.create_index("ix_run_task", "run", ["task"])
+
+
+def _fits() -> None:
+    """What each run was fitted to."""
     op.create_table(
         "calibration",
         sa.Column("run_id", sa.String(40), nullable=False),

@@ -1,0 +1,145 @@
+"""Attributions, last values and ECG measurements of a case in, its strongest reasons in words out."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.case_panel import panel_title
+from dashboard.case_values import MODEL_WINDOW_H, Latest
+from dashboard.queries_case import Case, Explained
+from dashboard.wording import signed
+
+N_REASONS = 3
+# RMSSD above a tenth of the mean RR: an irregular rhythm (Dash et al., Ann Biomed Eng 2009;37:1701).
+IRREGULAR_RMSSD_SHARE = 0.1
+_UNITS_OF_CARE = ("unit_cardiac", "unit_surgical", "unit_neuro")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One fact and what it did to the log-odds."""
+
+    words: str
+    attribution: float
+
+
+def grouped(explained: Explained) -> dict[str, float]:
+    """Return what is weighed as one fact -> attribution: each variable, the care unit's three columns, "ecg"."""
+    parts = {name: value for name, value in explained.features.items() if name not in _UNITS_OF_CARE}
+    unit = [explained.features[name] for name in _UNITS_OF_CARE if name in explained.features]
+    if unit:
+        parts["unit"] = sum(unit)
+    if explained.saliency is not None:
+        parts["ecg"] = float(explained.saliency.sum())
+    return parts
+
+
+def strongest_reasons(
+    explained: Explained,
+    variables: pd.DataFrame,
+    latest: Mapping[str, Latest],
+    facts: Mapping[str, Any],
+    ecg_numbers: Mapping[str, float],
+    *,
+    n: int = N_REASONS,
+) -> list[Reason]:
+    """Return the n facts of the largest absolute attribution, strongest first.
+
+    Args:
+        variables: the catalogue, indexed by name. latest: what the model saw last of each series.
+        facts: of the stay (`read.stay`). ecg_numbers: measured in the ECG that the model read.
+    """
+    parts = grouped(explained)
+    chosen = sorted(parts, key=lambda name: -abs(parts[name]))[:n]
+    return [Reason(_words(name, variables, latest, facts, ecg_numbers), parts[name]) for name in chosen]
+
+
+def _words(
+    name: str,
+    variables: pd.DataFrame,
+    latest: Mapping[str, Latest],
+    facts: Mapping[str, Any],
+    ecg_numbers: Mapping[str, float],
+) -> str:
+    if name == "ecg":
+        return f"ECG: {ecg_words(ecg_numbers, str(facts['sex']))}"
+    static = _static_words(name, facts)
+    if static:
+        return static
+    rows: list[dict[Any, Any]] = variables.loc[[name]].to_dict("records") if name in variables.index else []
+    variable = rows[0] if rows else None
+    label = name if variable is None else str(variable["label"])
+    if variable is None or variable["kind"] == "static":
+        return label
+    if name not in latest:
+        return f"{label} not measured in the {MODEL_WINDOW_H} h before the prediction"
+    last = latest[name]
+    return f"{label} {last.words(variable)}" + (f", {last.direction}" if last.direction else "")
+
+
+def _static_words(name: str, facts: Mapping[str, Any]) -> str:
+    """Return the fact known at admission; "" for a name that is none of them."""
+    if name == "age":
+        return f"Age {facts['age_years']} years"
+    if name == "sex":
+        return "Female" if facts["sex"] == "F" else "Male"
+    if name == "emergency":
+        return f"Admission type {facts['admission_type']}"
+    if name == "hours_to_icu":
+        return f"{(facts['intime'] - facts['admittime']).total_seconds() / 3600:.0f} h in hospital before the ICU"
+    return f"Care unit {facts['first_careunit']}" if name == "unit" else ""
+
+
+def ecg_words(numbers: Mapping[str, float], sex: str) -> str:
+    """Return what was measured and stands out, rate always: "irregular rhythm, rate 112, QRS 134 ms (wide)"."""
+    if "heart_rate_bpm" not in numbers:
+        return "no rhythm could be measured"
+    rate = numbers["heart_rate_bpm"]
+    pace = " (fast)" if rate > 100 else " (slow)" if rate < 60 else ""
+    found = [f"rate {rate:.0f}{pace}"]
+    rmssd, rr = numbers.get("rr_rmssd_ms"), numbers.get("rr_mean_ms")
+    if rmssd is not None and rr and rmssd / rr > IRREGULAR_RMSSD_SHARE:
+        found.insert(0, "irregular rhythm")
+    long_qtc = 460 if sex == "F" else 450  # AHA/ACCF/HRS 2009, part IV
+    for name, label, limit, word in (
+        ("pr_ms", "PR", 200, "long"),
+        ("qrs_ms", "QRS", 120, "wide"),
+        ("qtcf_ms", "QTc", long_qtc, "long"),
+    ):
+        if numbers.get(name, 0) > limit:
+            found.append(f"{label} {numbers[name]:.0f} ms ({word})")
+    st60 = {name[5:-3]: value for name, value in numbers.items() if name.startswith("st60_")}
+    lead = max(st60, key=lambda name: abs(st60[name]), default=None)
+    if lead is not None and abs(st60[lead]) >= 0.1:
+        found.append(f"ST {signed(st60[lead])} mV in {lead}")
+    return ", ".join(found)
+
+
+def reasons_panel(case: Case, explained: Explained | None, reasons: list[Reason]) -> None:
+    """Draw the reasons as a list; without explanations, the sentence that says so."""
+    if explained is None:
+        panel_title(case, "reasons", "Why")
+        st.caption("This run was scored without explanations: run `lemof score` again with a new run.")
+        return
+    panel_title(case, "reasons", "Why: the three strongest reasons")
+    items = "".join(
+        f"<li><span>{html.escape(reason.words)}</span>"
+        f'<b class="{"raises" if reason.attribution > 0 else "lowers"}">'
+        f"{'raises' if reason.attribution > 0 else 'lowers'} {signed(reason.attribution)}</b></li>"
+        for reason in reasons
+    )
+    note = (
+        f"Attribution in {explained.note}. The parts miss the gap of {signed(explained.gap)} by {explained.error:.3f} "
+        "(completeness error). A reason is what moved the model, not the cause of the stay."
+    )
+    short = f"Attribution in log-odds, completeness error {explained.error:.3f}"
+    st.html(
+        f'<ol class="case-reasons">{items}</ol><details class="case-footnote"><summary>{short}</summary>'
+        f"{html.escape(note)}</details>"
+    )

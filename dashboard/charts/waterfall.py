@@ -1,0 +1,139 @@
+"""The ports' Owen values of one prediction in, the waterfall from the model's mean to this patient out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.charts.theme import ACCENT, CONTEXT, LOWERS, RAISES, laid_out
+from dashboard.wording import signed
+
+Scale = Literal["log-odds", "probability"]
+ROW_PX = 25
+_LEVELS = {"1": "low", "2": "mid", "3": "high"}
+_MODALITY = {"ecg": "ECG", "ehr": "Health record"}
+
+
+def port_label(port: str) -> str:
+    """Return "ECG, high level" for ecg_3."""
+    if port == "cross":
+        return "Cross-modal branch"
+    modality, level = port.split("_")
+    return f"{_MODALITY[modality]}, {_LEVELS[level]} level"
+
+
+def steps(branches: pd.DataFrame, scale: Scale) -> dict[str, float]:
+    """Return port -> its value on the scale, in the order drawn."""
+    column = "phi_logit" if scale == "log-odds" else "phi_prob"
+    return dict(zip(branches["port"], branches[column].astype(float), strict=True))
+
+
+def sum_in_words(base: float, parts: dict[str, float], total: float) -> str:
+    """Return the sum as it can be checked by hand: base, one term per modality and cross-modal, total."""
+    groups: dict[str, float] = {}
+    for port, value in parts.items():
+        name = "cross-modal" if port == "cross" else _MODALITY[port.split("_")[0]]
+        groups[name] = groups.get(name, 0.0) + value
+    terms = " ".join(f"{'−' if value < 0 else '+'} {abs(value):.3f} ({name})" for name, value in groups.items())
+    return f"{_minus(f'{base:.3f}')} {terms} = {_minus(f'{total:.3f}')}"
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")
+
+
+def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale) -> go.Figure:
+    """Return horizontal steps from `base` to `total`; modalities are bracketed at the left.
+
+    Args:
+        branches: port, phi_logit, phi_prob in drawing order, as `read_results.branch_values` gives them.
+        base, total: v(empty) and F(x) on `scale`; the steps lie between them.
+    """
+    values = steps(branches, scale)
+    ports = list(values)
+    n = len(ports) + 2
+    starts, at = [], base
+    for port in ports:
+        starts.append(at)
+        at += values[port]
+    edges = [base, total, *starts, *(start + values[port] for start, port in zip(starts, ports, strict=True))]
+    pad = 0.22 * (max(edges) - min(edges) or 0.1)
+    bars = {
+        "type": "bar", "orientation": "h", "width": 0.62, "base": [round(start, 4) for start in starts],
+        "x": [round(values[port], 4) for port in ports], "y": list(range(1, n - 1)),
+        "marker": {"color": [RAISES if values[port] > 0 else LOWERS for port in ports]},
+        "text": [_step(values[port]) for port in ports], "textposition": "outside", "cliponaxis": False,
+        "hovertext": [f"{port_label(port)}: {_step(values[port])} {scale}" for port in ports], "hoverinfo": "text",
+    }  # fmt: skip
+    ends = {
+        "type": "scatter", "mode": "markers+text", "x": [round(base, 4), round(total, 4)], "y": [0, n - 1],
+        "marker": {"symbol": "line-ns", "size": 14, "line": {"width": 3, "color": [CONTEXT, ACCENT]}},
+        "text": [f"  {_shown(base, scale)}", f"  <b>{_shown(total, scale)}</b>"], "textposition": "middle right",
+        "hoverinfo": "skip", "cliponaxis": False,
+    }  # fmt: skip
+    names = ["Model's mean", *(_short(port) for port in ports), "<b>This patient</b>"]
+    axis = {"tickvals": list(range(n)), "ticktext": names, "range": [n - 0.4, -0.6], "showgrid": False}
+    figure = go.Figure({"data": [bars, ends], "layout": {"yaxis": axis, "shapes": _joints(base, values)}})
+    laid_out(figure, height=n * ROW_PX + 36, uirevision=scale)
+    figure.update_layout(margin={"l": 142, "r": 8, "t": 0, "b": 36}, annotations=_brackets(ports, n), dragmode=False)
+    figure.update_xaxes(range=[min(edges) - pad, max(edges) + pad], title=_title(scale), nticks=6, fixedrange=True)
+    figure.update_yaxes(fixedrange=True)
+    for shape in _bracket_lines(ports):
+        figure.add_shape(shape)
+    return figure
+
+
+def _short(port: str) -> str:
+    return "cross-modal" if port == "cross" else f"{_LEVELS[port.split('_')[1]]} level"
+
+
+def _shown(value: float, scale: Scale) -> str:
+    return f"{value:.2f}" if scale == "probability" else signed(value)
+
+
+def _step(value: float) -> str:
+    return _minus(f"{value:+.3f}")
+
+
+def _title(scale: Scale) -> str:
+    return "Calibrated probability" if scale == "probability" else "Calibrated log-odds"
+
+
+def _joints(base: float, values: dict[str, float]) -> list[dict[str, object]]:
+    """Return thin lines that carry each sum on to the next step."""
+    out, at = [], base
+    for place, value in enumerate([*values.values(), 0.0]):
+        line = {"type": "line", "x0": at, "x1": at, "y0": place, "y1": place + 1, "layer": "below"}
+        out.append(line | {"line": {"width": 1, "color": CONTEXT, "dash": "dot"}})
+        at += value
+    return out
+
+
+def _groups(ports: list[str]) -> dict[str, tuple[int, int]]:
+    """Return modality -> its first and last row."""
+    found: dict[str, tuple[int, int]] = {}
+    for row, port in enumerate(ports, start=1):
+        if port != "cross":
+            name = _MODALITY[port.split("_")[0]]
+            found[name] = (found.get(name, (row, row))[0], row)
+    return found
+
+
+def _bracket_lines(ports: list[str]) -> list[dict[str, object]]:
+    common = {"type": "line", "xref": "paper", "xsizemode": "pixel", "xanchor": 0, "x0": -78, "x1": -78, "yref": "y"}
+    return [
+        common | {"y0": first - 0.4, "y1": last + 0.4, "line": {"width": 2, "color": CONTEXT}}
+        for first, last in _groups(ports).values()
+    ]
+
+
+def _brackets(ports: list[str], n: int) -> list[dict[str, object]]:
+    return [
+        {
+            "xref": "paper", "x": 0, "xshift": -84, "xanchor": "right", "yref": "y", "y": (first + last) / 2,
+            "text": name.replace(" ", "<br>"), "showarrow": False, "align": "right", "yanchor": "middle",
+        }
+        for name, (first, last) in _groups(ports).items()
+    ]  # fmt: skip

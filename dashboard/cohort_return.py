@@ -1,0 +1,44 @@
+"""The way from the cohort to a case and back: the filters that the reader leaves with are there on return."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from dashboard.cohort_facets import KEYS
+
+CASE = "dashboard/pages/case.py"
+_LEFT = "cohort_left"  # the values of the widgets with which the reader left for a case
+_BACK = "cohort_back"  # the same on the way back, and how many runs are left to set them
+
+
+def case_query(stay_id: int, run_id: str | None) -> dict[str, str]:
+    """The URL parameters of /case that name the stay and the run."""
+    return {"stay": str(stay_id)} | ({"run": run_id} if run_id else {})
+
+
+def leave_for(stay_id: int, run_id: str | None, keys: tuple[str, ...]) -> NoReturn:
+    """The case is open; the values of the widgets with these keys are remembered."""
+    st.session_state[_LEFT] = {key: st.session_state[key] for key in keys if key in st.session_state}
+    st.switch_page(CASE, query_params=case_query(stay_id, run_id))
+
+
+def come_back() -> bool:
+    """Set the filters with which the reader left for a case, where the browser's Back led here; True while doing so.
+
+    To be called before the widgets are drawn; where it returns True, the page is to run again once they are.
+    Opening a case leaves `stay=` on this page's entry in the history, without the parameters of its widgets. The run
+    that the history asks for gives the URL the last word, and a widget writes to the URL only once it was drawn: so
+    the filters are set in two runs of their own.
+    """
+    left: dict[str, Any] | None = st.session_state.pop(_LEFT, None)
+    if left and "stay" in st.query_params and not any(key in st.query_params for key in KEYS):
+        st.session_state[_BACK] = (left, 2)
+        st.rerun()
+    values, runs_left = st.session_state.pop(_BACK, ({}, 0))
+    for key, value in values.items():
+        st.session_state[key] = value
+    if runs_left > 1:
+        st.session_state[_BACK] = (values, runs_left - 1)
+    return bool(runs_left > 1)

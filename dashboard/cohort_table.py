@@ -1,0 +1,104 @@
+"""One page of filtered stays in, the table with links, bars and sparklines drawn, and the stay that was chosen out."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.wording import interval
+
+ROWS = 50
+# Title, unit and one scale for all rows, so that rows can be compared; what lies beyond is drawn at its edge.
+_SPARK = {
+    "heart_rate": ("Heart rate", "bpm", 40, 160),
+    "map": ("MAP", "mmHg", 40, 120),
+    "creatinine": ("Creatinine", "mg/dL", 0, 4),
+    "lactate": ("Lactate", "mmol/L", 0, 8),
+}
+_OUTCOME = {"long": "in ICU", "left": "left", "died": "died"}
+_CHOSEN = "stay_chosen_in_table"
+_BEFORE = "Hourly means known before the prediction, in order; hours without a value are left out."
+
+
+def table_frame(page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rules: dict[str, str]) -> pd.DataFrame:
+    """The rows as they are shown.
+
+    Args:
+        page: rows of `queries_cohort.stays`; lines: `queries_cohort.sparklines` of the same stays in the same order.
+    """
+    run = f"&run={run_id}" if run_id else ""
+    out = pd.DataFrame({"Stay": [f"case?stay={stay}{run}" for stay in page["stay_id"]]})
+    out["Age"] = page["age_years"].to_numpy()
+    out["Sex"] = page["sex"].astype(str).to_numpy()
+    out["Unit"] = page["unit"].astype(str).to_numpy()
+    if page["p"].notna().any():
+        out["p"] = page["p"].to_numpy()
+        out["Interval"] = [interval(low, high) for low, high in zip(page["p_lo"], page["p_hi"], strict=True)]
+    out["At 72 h"] = page["outcome"].astype(object).map(_OUTCOME).fillna("").to_numpy()
+    out["Split"] = page["split"].astype(object).fillna("").to_numpy()
+    out["ECG"] = page["ecg"].astype(str).to_numpy()
+    for name, (title, _, low, high) in _SPARK.items():
+        out[title] = [[min(max(value, low), high) for value in line] for line in lines[name]]
+    if not page["in_cohort"].all():
+        out.insert(1, "Left out because not", page["rule"].astype(object).map(rules).fillna("").to_numpy())
+    return out
+
+
+def draw_table(
+    page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rules: dict[str, str], state: str
+) -> int | None:
+    """The table stands on the page; returns the stay whose row was just chosen.
+
+    A keyed table keeps the position of its selection when its rows change, and another patient would be opened. So
+    the key holds a hash of `state` and of the ids shown, and the choice is turned into an id by the very list of ids
+    that was shown with it.
+    """
+    stay_ids = tuple(int(stay) for stay in page["stay_id"])
+    key = "stays-" + hashlib.sha256(f"{state}|{stay_ids}".encode()).hexdigest()[:16]
+    st.dataframe(
+        table_frame(page, lines, run_id, rules),
+        key=key,
+        hide_index=True,
+        column_config=_columns(),
+        selection_mode="single-row",
+        on_select=lambda: _remember(key, stay_ids),
+        height=35 * (len(page) + 1) + 3,
+        alt="Stays that satisfy the filters, one row each; the stay number links to its case page",
+    )
+    chosen = st.session_state.pop(_CHOSEN, None)
+    return None if chosen is None else int(chosen)
+
+
+def _remember(key: str, stay_ids: tuple[int, ...]) -> None:
+    """The id of the chosen row is kept for this one run of the page."""
+    rows = st.session_state[key]["selection"]["rows"]
+    if rows:
+        st.session_state[_CHOSEN] = stay_ids[rows[0]]
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config
+    return _spark_columns() | {
+        "Stay": column.LinkColumn("Stay", display_text=r"stay=(\d+)", width=82, help="Opens the case in a new tab"),
+        "Left out because not": column.TextColumn(width=230),
+        "Age": column.NumberColumn(width=44),
+        "Sex": column.TextColumn(width=40),
+        "Unit": column.TextColumn(width=84),
+        "p": column.ProgressColumn("p (long stay)", format="%.2f", min_value=0, max_value=1, width=110),
+        "Interval": column.TextColumn("5–95 %", width=92, help="Spread over bootstrap refits of the decision"),
+        "At 72 h": column.TextColumn(width=62, help="Still in the ICU, left it alive, or died there before 72 h"),
+        "Split": column.TextColumn(width=50),
+        "ECG": column.TextColumn(width=44, help="A usable ECG before the prediction"),
+    }
+
+
+def _spark_columns() -> dict[str, Any]:
+    return {
+        title: st.column_config.LineChartColumn(
+            title, width=74, y_min=low, y_max=high, help=f"{_BEFORE} Scale {low} to {high} {unit}."
+        )
+        for title, unit, low, high in _SPARK.values()
+    }

@@ -1,0 +1,82 @@
+"""A run, a split and a count in; the frame of a page of results drawn: its style, its warnings, its footer."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+_STYLE = Path(__file__).resolve().parents[1] / "assets" / "results.css"
+IN_SAMPLE = {
+    "train": "Train patients taught the encoders of this run.",
+    "val": "Validation patients stopped the training of this run early.",
+    "meta": "Meta patients fitted the weights and the level choice of this run.",
+    "cal": "Calibration patients set the calibration and the threshold of this run.",
+}
+
+
+def style() -> None:
+    """The classes of `results.css` can be used on the page."""
+    st.html(_STYLE)
+
+
+def no_run(title: str) -> None:
+    """The page says that there is no run, what to do, and stops."""
+    st.title(title)
+    st.info("This store holds no run yet, so there is nothing to show. Fit one, or import the one that is shipped:")
+    st.code(
+        "lemof train       # fit a run on this store\nlemof score       # predict and explain every sample",
+        language="bash",
+    )
+    st.stop()
+
+
+def not_scored(title: str) -> None:
+    """The page says that the run has predicted nobody here, what to do, and stops."""
+    st.title(title)
+    st.info("This run has not scored the samples of this store, so there are no predictions to show.")
+    st.code("lemof score       # predict and explain every sample", language="bash")
+    st.stop()
+
+
+def in_sample_banner(split: str) -> None:
+    """A strong note stands on the page where the split is not test."""
+    if split in IN_SAMPLE:
+        st.html(
+            '<div class="lemof-banner lemof-banner-strong" role="note" data-testid="in-sample-banner">In-sample: '
+            f"{html.escape(IN_SAMPLE[split])} These numbers are better than what to expect from new patients.</div>"
+        )
+
+
+def worth_of_numbers(run: dict[str, Any], datasets: pd.DataFrame) -> str:
+    """What performance on such data can mean, in a sentence; nothing for real patients with their own ECGs."""
+    if bool(datasets["synthetic"].any()):
+        return "Synthetic patients: these numbers show that the software works, and nothing about real patients."
+    if bool(datasets["surrogate_ecg"].any()) or run["surrogate_ecg"]:
+        return "The ECGs are other people's: these numbers show that the software works, and nothing about patients."
+    if run["synthetic"]:
+        return "The model was fitted on synthetic patients: on real ones these numbers are a test of transfer only."
+    return ""
+
+
+def footer(
+    run: dict[str, Any] | None, split: str | None = None, n: int | None = None, events: int | None = None
+) -> None:
+    """The page ends with the run, the split and the n that its numbers come from."""
+    if run is None:
+        return
+    parts = [
+        f"Run {run['run_id']}",
+        f"{run['fusion']} {run['preset']}",
+        f"fitted {run['created_at']:%Y-%m-%d %H:%M} UTC",
+    ]
+    if split is not None:
+        parts.append(f"{split} split")
+    if n is not None:
+        parts.append(f"n = {n:,}" + ("" if events is None else f", {events:,} long"))
+    text = html.escape(" · ".join(parts))
+    run_id = html.escape(str(run["run_id"]), quote=True)
+    st.html(f'<footer class="lemof-provenance" data-testid="provenance" data-run="{run_id}">{text}</footer>')

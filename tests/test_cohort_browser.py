@@ -1,0 +1,219 @@
+"""The cohort and the pages of results in a real browser: the right patient, links that keep their meaning."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from browser_support import chromium_browser, chromium_page, find_chromium, idle, streamlit_server
+from pages_support import RUN, THRESHOLD, PagesStores, pages_stores
+from playwright.sync_api import Page
+
+from cohort_db import read_results
+from dashboard.threshold import confusion
+
+__all__ = ["pages_stores"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_chromium() is None, reason="no Chromium is installed"),
+]
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = ("/", "/cohort", "/levels", "/performance", "/model-card")
+
+
+@pytest.fixture(scope="module")
+def server(pages_stores: PagesStores) -> Iterator[str]:
+    with (
+        chromium_browser(),
+        streamlit_server(ROOT / "streamlit_app.py", env={"LEMOF_HOME": str(pages_stores.home["full"])}) as url,
+    ):
+        yield url
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with chromium_page() as page:
+        yield page
+        # Streamlit asks below a page's own path before it asks at the root.
+        failed = [text for text in page.lemof_console_errors if "404" not in text]  # type: ignore[attr-defined]
+        assert failed == []
+        assert page.lemof_outside_requests == []  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def database(pages_stores: PagesStores) -> sqlite3.Connection:
+    return sqlite3.connect(pages_stores.home["full"] / "cohort.db")
+
+
+def open_at(page: Page, url: str) -> None:
+    page.goto(url)
+    idle(page)
+
+
+def parameters(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def count(page: Page) -> int:
+    """How many stays the cohort page says are left."""
+    return int(page.get_by_test_id("cohort-count").locator("b").inner_text().replace(",", ""))
+
+
+def cell(page: Page, row: int, column: str) -> str:
+    """The text of a table cell; the grid is a canvas, and this is its accessible twin."""
+    table = page.get_by_test_id("stDataFrame").first
+    table.locator("[role=gridcell]").first.wait_for(state="attached")
+    titles = table.locator("[role=columnheader]").all_text_contents()
+    # Column 0 holds the boxes to tick and has no title.
+    return table.get_by_test_id(f"glide-cell-{titles.index(column) + 1}-{row}").text_content() or ""
+
+
+def shown_stay(page: Page, row: int) -> str:
+    """The stay in a row as the table shows it."""
+    return parse_qs(urlsplit(cell(page, row, "Stay")).query)["stay"][0]
+
+
+def pick_row(page: Page, row: int) -> None:
+    """Tick the box at the head of a row; header and rows are 35 px tall."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 15, box["y"] + 35 * (row + 1) + 18)
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?sex=Women&age=40&age=90", "?sort=Oldest+first", "?sex=Men&sort=Largest+error+first"]
+)
+def test_a_chosen_row_opens_the_stay_that_it_shows(server: str, page: Page, query: str) -> None:
+    open_at(page, f"{server}/cohort{query}")
+    wanted = shown_stay(page, 3)
+    pick_row(page, 3)
+    page.wait_for_url("**/case?**")
+    idle(page)
+    assert parameters(page) == {"stay": [wanted], "run": [RUN]}
+
+
+def test_the_row_is_the_right_one_also_after_a_click_on_a_column_head(server: str, page: Page) -> None:
+    open_at(page, f"{server}/cohort")
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    assert box is not None
+    unsorted = [shown_stay(page, row) for row in range(6)]
+    page.mouse.click(box["x"] + 125, box["y"] + 18)  # the word Age
+    page.wait_for_timeout(500)
+    assert [shown_stay(page, row) for row in range(6)] != unsorted
+    wanted = shown_stay(page, 4)
+    pick_row(page, 4)
+    page.wait_for_url("**/case?**")
+    assert parameters(page)["stay"] == [wanted]
+
+
+def test_back_leads_to_the_filters_that_were_left(server: str, page: Page) -> None:
+    open_at(page, f"{server}/cohort?sex=Women&q=30")
+    before = count(page)
+    pick_row(page, 1)
+    page.wait_for_url("**/case?**")
+    idle(page)
+    page.go_back()
+    idle(page)
+    assert urlsplit(page.url).path == "/cohort"
+    assert count(page) == before
+    assert parameters(page)["sex"] == ["Women"]
+    assert page.get_by_role("button", name="Women ×").is_visible()
+
+
+def test_a_filter_that_changes_after_a_choice_opens_nobody(server: str, page: Page) -> None:
+    open_at(page, f"{server}/cohort")
+    page.get_by_test_id("stSidebar").get_by_text("Women", exact=True).click()
+    idle(page)
+    page.get_by_role("button", name="Women ×").click()
+    idle(page)
+    assert urlsplit(page.url).path == "/cohort"
+    assert "sex" not in parameters(page)
+
+
+def test_facets_stand_in_the_url_and_a_copied_link_counts_the_same(
+    server: str, page: Page, database: sqlite3.Connection
+) -> None:
+    open_at(page, f"{server}/cohort")
+    side = page.get_by_test_id("stSidebar")
+    side.get_by_text("Men", exact=True).click()
+    idle(page)
+    side.get_by_text("Died in ICU before 72 h", exact=True).click()
+    idle(page)
+    wanted = database.execute(
+        "SELECT count(*) FROM sample JOIN subject USING (subject_id) WHERE sex = 'M' AND died_before_cut"
+    ).fetchone()[0]
+    assert count(page) == wanted > 0
+    with chromium_page() as other:
+        open_at(other, page.url)
+        assert count(other) == wanted
+
+
+def test_an_id_leads_to_its_case_also_from_outside_the_cohort(
+    server: str, page: Page, database: sqlite3.Connection
+) -> None:
+    stay = str(database.execute("SELECT min(stay_id) FROM exclusion").fetchone()[0])
+    open_at(page, f"{server}/cohort")
+    page.get_by_label("Stay or subject id").fill(stay)
+    page.keyboard.press("Enter")
+    idle(page)
+    page.get_by_role("link", name=f"Open stay {stay} →").click()
+    page.wait_for_url("**/case?**")
+    assert parameters(page)["stay"] == [stay]
+
+
+@pytest.mark.parametrize("query", ["", "?at=0.37&part=train&without_deaths=true"])
+def test_a_cell_of_the_confusion_matrix_leads_to_as_many_stays(
+    server: str, page: Page, pages_stores: PagesStores, query: str
+) -> None:
+    asked = parse_qs(query.lstrip("?"))
+    split = asked.get("part", ["test"])[0]
+    known = read_results.predictions(pages_stores.store("full"), RUN, split)
+    if "without_deaths" in asked:
+        known = known[~known["died_before_cut"].astype(bool)]
+    at = confusion(known["label"].to_numpy(int), known["p"].to_numpy(), float(asked.get("at", [THRESHOLD])[0]))
+    for name, wanted in (
+        ("right alarm", at.hit),
+        ("false alarm", at.false),
+        ("missed", at.miss),
+        ("rightly quiet", at.calm),
+    ):
+        open_at(page, f"{server}/performance{query}")
+        page.locator(".st-key-confusion").get_by_role("link", name=f"{wanted} {name}").click()
+        page.wait_for_url("**/cohort?**")
+        idle(page)
+        assert count(page) == wanted, name
+
+
+def test_a_point_of_the_swarm_opens_its_stay(server: str, page: Page) -> None:
+    open_at(page, f"{server}/levels")
+    page.locator(".st-key-swarm-ehr .points path").first.wait_for()
+    where = page.evaluate(
+        """() => {
+            const plot = document.querySelector('.st-key-swarm-ehr .js-plotly-plot');
+            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+            const {x, y, customdata} = plot._fullData[0];
+            // The point furthest to the right lies alone.
+            const i = x.reduce((best, value, at) => value > x[best] ? at : best, 0);
+            return {stay: customdata[i][0], x: box.x + xaxis._offset + xaxis.l2p(x[i]),
+                    y: box.y + yaxis._offset + yaxis.l2p(y[i])};
+        }"""
+    )
+    page.mouse.move(where["x"], where["y"])
+    page.wait_for_timeout(300)
+    page.mouse.click(where["x"], where["y"])
+    page.wait_for_url("**/case?**")
+    assert parameters(page)["stay"] == [str(where["stay"])]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_fit_a_phone_in_the_dark(server: str, path: str) -> None:
+    with chromium_page(390, 844, "dark") as page:
+        open_at(page, f"{server}{path}")
+        page.get_by_test_id("provenance").wait_for()
+        wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+        assert wide <= 390
+        assert page.get_by_test_id("stException").count() == 0

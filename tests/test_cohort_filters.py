@@ -1,0 +1,204 @@
+"""Filtering and ordering of the cohort browser: against SQL and against a second way of counting."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix
+
+from dashboard.cohort_filters import (
+    OUTCOMES,
+    SORTS,
+    SPLITS,
+    VERDICTS,
+    WHERE,
+    Filters,
+    as_query,
+    filter_stays,
+    in_words,
+    sort_stays,
+    verdicts,
+)
+
+UNITS = ("MICU", "CCU", "SICU")
+DISEASES = ("heart failure", "sepsis", "pneumonia")
+RULES = ("adult", "first_stay")
+
+
+def _stays(n: int = 200, seed: int = 0) -> pd.DataFrame:
+    """Stays with the columns of `queries_cohort.stays`; a fifth is outside the cohort, a tenth is not scored."""
+    rng = np.random.default_rng(seed)
+    in_cohort = rng.random(n) < 0.8
+    scored = in_cohort & (rng.random(n) < 0.9)
+    label = np.where(in_cohort, rng.integers(0, 2, n), -1)
+    died = (label == 0) & (rng.random(n) < 0.2)
+    groups = [", ".join(sorted(name for name in DISEASES if rng.random() < 0.3)) for _ in range(n)]
+    outcome = np.select([died, label == 1, label == 0], ["died", "long", "left"], "none")
+    return pd.DataFrame(
+        {
+            "stay_id": rng.permutation(np.arange(30_000, 30_000 + n)),
+            "subject_id": rng.integers(10_000, 10_000 + n // 2, n),
+            "in_cohort": in_cohort,
+            "rule": pd.Categorical(np.where(in_cohort, None, rng.choice(RULES, n))),
+            "split": pd.Categorical(np.where(in_cohort, rng.choice(SPLITS, n), None)),
+            "age_years": rng.integers(18, 91, n),
+            "sex": pd.Categorical(rng.choice(["F", "M"], n)),
+            "unit": pd.Categorical(rng.choice(UNITS, n)),
+            "disease_groups": pd.Categorical(groups),
+            "ecg": pd.Categorical(rng.choice(["yes", "no"], n)),
+            "outcome": pd.Categorical(outcome, categories=list(OUTCOMES)),
+            "label": pd.array(np.where(label < 0, None, label).tolist(), dtype="Int64"),
+            "p": np.where(scored, rng.integers(0, 101, n) / 100, np.nan),
+        }
+    )
+
+
+def some_of(*options: str) -> Any:
+    return st.lists(st.sampled_from(options), unique=True, max_size=len(options)).map(tuple)
+
+
+def pair_of(numbers: Any) -> Any:
+    return st.none() | st.tuples(numbers, numbers).map(lambda two: (min(two), max(two)))
+
+
+FILTERS = st.builds(
+    Filters,
+    q=st.sampled_from(["", "3", "300", "301", "10", "1004", "9"]),
+    where=some_of(*WHERE),
+    rule=some_of(*RULES),
+    split=some_of(*SPLITS),
+    sex=some_of("F", "M"),
+    age=pair_of(st.integers(15, 95)),
+    unit=some_of(*UNITS),
+    disease=some_of(*DISEASES),
+    ecg=some_of("yes", "no"),
+    outcome=some_of(*OUTCOMES),
+    p=pair_of(st.integers(0, 100).map(lambda number: number / 100)),
+    verdict=some_of(*VERDICTS),
+    thr=st.integers(0, 100).map(lambda number: number / 100),
+)
+
+
+def _sql(filters: Filters) -> tuple[str, list[Any]]:
+    """The same question in SQL, written apart from the code under test."""
+    parts: list[str] = []
+    values: list[Any] = []
+
+    def one_of(expression: str, options: tuple[str, ...]) -> None:
+        if options:
+            parts.append(f"{expression} IN ({', '.join('?' * len(options))})")
+            values.extend(options)
+
+    if filters.q:
+        parts.append("(CAST(stay_id AS TEXT) LIKE ? OR CAST(subject_id AS TEXT) LIKE ?)")
+        values.extend([f"{filters.q}%"] * 2)
+    one_of("CASE in_cohort WHEN 1 THEN 'in' ELSE 'out' END", filters.where)
+    for name in ("rule", "split", "sex", "unit", "ecg", "outcome"):
+        one_of(name, getattr(filters, name))
+    for name, column in (("age", "age_years"), ("p", "p")):
+        ends = getattr(filters, name)
+        if ends is not None:
+            parts.append(f"{column} >= ? AND {column} <= ?")
+            values.extend(ends)
+    if filters.disease:
+        parts.append("(" + " OR ".join("instr(disease_groups, ?) > 0" for _ in filters.disease) + ")")
+        values.extend(filters.disease)
+    if filters.verdict:
+        of_verdict = {"hit": (">=", 1), "false": (">=", 0), "miss": ("<", 1), "calm": ("<", 0)}
+        ways = [f"(p {of_verdict[name][0]} ? AND label = {of_verdict[name][1]})" for name in filters.verdict]
+        parts.append("(" + " OR ".join(ways) + ")")
+        values.extend([filters.thr] * len(ways))
+    return " AND ".join(parts) or "1", values
+
+
+@pytest.fixture(scope="module")
+def database() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    frame = _stays()
+    plain = frame.astype(dict.fromkeys(frame.columns, object)).where(frame.notna(), None)
+    plain["in_cohort"] = frame["in_cohort"].astype(int)
+    plain.to_sql("stays", connection, index=False)
+    return connection
+
+
+@settings(max_examples=300, deadline=None)
+@given(filters=FILTERS)
+def test_filters_leave_exactly_the_stays_that_sql_finds(database: sqlite3.Connection, filters: Filters) -> None:
+    condition, values = _sql(filters)
+    wanted = {row[0] for row in database.execute(f"SELECT stay_id FROM stays WHERE {condition}", values)}
+    assert set(filter_stays(_stays(), filters)["stay_id"]) == wanted
+
+
+def test_nothing_asked_leaves_every_stay_in_its_order() -> None:
+    frame = _stays()
+    pd.testing.assert_frame_equal(filter_stays(frame, Filters()), frame)
+
+
+@given(filters=FILTERS, more=FILTERS)
+@settings(max_examples=50, deadline=None)
+def test_a_filter_taken_away_never_leaves_fewer_stays(filters: Filters, more: Filters) -> None:
+    frame = _stays()
+    for name in more.active():
+        looser = replace(filters, **{name: getattr(Filters(), name)})
+        assert len(filter_stays(frame, looser)) >= len(filter_stays(frame, filters))
+
+
+@given(thr=st.integers(0, 100).map(lambda number: number / 100))
+@settings(max_examples=30, deadline=None)
+def test_the_four_verdicts_are_the_confusion_matrix(thr: float) -> None:
+    frame = _stays()
+    known = frame[frame["p"].notna() & frame["label"].notna()]
+    matrix = confusion_matrix(known["label"].astype(int), (known["p"] >= thr).astype(int), labels=[0, 1])
+    counts = verdicts(frame, thr).value_counts()
+    assert [
+        [counts.get("calm", 0), counts.get("false", 0)],
+        [counts.get("miss", 0), counts.get("hit", 0)],
+    ] == matrix.tolist()
+    assert verdicts(frame, thr).isna().sum() == len(frame) - len(known)
+
+
+@pytest.mark.parametrize("by", list(SORTS))
+def test_every_order_keeps_every_stay_and_breaks_ties_by_id(by: str) -> None:
+    frame = _stays()
+    ordered = sort_stays(frame, by)
+    assert sorted(ordered["stay_id"]) == sorted(frame["stay_id"])
+    keys = {
+        "id": lambda row: 0.0,
+        "p_high": lambda row: -row.p,
+        "p_low": lambda row: row.p,
+        "error": lambda row: np.nan if row.label is pd.NA else -abs(row.p - row.label),
+        "old": lambda row: -row.age_years,
+        "young": lambda row: row.age_years,
+    }
+    values = [(keys[by](row), row.stay_id) for row in ordered.itertuples()]
+    known = [pair for pair in values if not np.isnan(pair[0])]
+    assert known == sorted(known), "by the quantity, then by id"
+    assert [stay for value, stay in values if np.isnan(value)] == sorted(
+        stay for value, stay in values if np.isnan(value)
+    )
+    assert np.isnan([value for value, _ in values[len(known) :]]).all(), "what has no such quantity comes last"
+
+
+def test_active_filters_are_said_in_words() -> None:
+    filters = Filters(q="30", sex=("F",), age=(40, 60), verdict=("miss",), thr=0.37, rule=("adult",))
+    words = in_words(filters, {"adult": "At least 18 years old"})
+    assert words == {
+        "q": "id starts with 30",
+        "sex": "Women",
+        "age": "40–60 years",
+        "verdict": "Missed at 0.37",
+        "rule": "At least 18 years old",
+    }
+    assert in_words(Filters(), {}) == {}
+
+
+def test_links_name_options_as_the_buttons_do() -> None:
+    assert as_query(verdict="miss", split="test") == {"verdict": [VERDICTS["miss"]], "split": ["test"]}
+    assert as_query(outcome=("long", "left")) == {"outcome": [OUTCOMES["long"], OUTCOMES["left"]]}

@@ -1,0 +1,87 @@
+"""Reads go by index and in few statements, however many patients there are: held by SQLite's own query plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import event
+from store_support import MakeStore, add_cohort, add_scored_run, make_sqlite
+
+from cohort_db import read, read_results
+from cohort_db.store import Store
+
+__all__ = ["make_sqlite"]
+
+
+@contextmanager
+def _statements(store: Store) -> Iterator[list[tuple[str, Any]]]:
+    """The SELECT statements sent to the store, with their parameters."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(conn: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if statement.startswith("SELECT"):
+            sent.append((statement, parameters))
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(store.engine, "before_cursor_execute", note)
+
+
+def _plan(store: Store, ask: Callable[[], object]) -> list[str]:
+    """What SQLite does for each step of the statements that `ask` sends."""
+    with _statements(store) as sent:
+        ask()
+    with store.reading() as conn:
+        return [
+            row[3]
+            for statement, parameters in sent
+            for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+
+
+def test_reads_of_one_thing_never_scan_a_table(make_sqlite: MakeStore) -> None:
+    store = make_sqlite()
+    add_cohort(store, 40)
+    add_scored_run(store, "run-a", datetime(2026, 11, 20))
+    plans = {
+        "measurements": _plan(store, lambda: read.measurements(store, [1, 2], before_s=86_400)),
+        "stay": _plan(store, lambda: read.stay(store, 1)),
+        "intervals": _plan(store, lambda: read.intervals(store, 1)),
+        "diagnoses": _plan(store, lambda: read.diagnoses(store, 101)),
+        "ecgs": _plan(store, lambda: read.ecgs(store, 1)),
+        "ecg_record": _plan(store, lambda: read.ecg_record(store, 1001)),
+        "ecg_measurements": _plan(store, lambda: read.ecg_measurements(store, [1001])),
+        "predictions": _plan(store, lambda: read_results.predictions(store, "run-a")),
+        "prediction": _plan(store, lambda: read_results.prediction(store, "run-a", "los-1")),
+        "level_scores": _plan(store, lambda: read_results.level_scores(store, "run-a", "los-1")),
+        "branch_values": _plan(store, lambda: read_results.branch_values(store, "run-a", "los-1")),
+        "input_effect": _plan(store, lambda: read_results.input_effect(store, "run-a", "los-1")),
+        "metrics": _plan(store, lambda: read_results.metrics(store, "run-a", "test")),
+        "newest_run": _plan(store, lambda: read_results.newest_run(store)),
+    }
+    scans = {name: [step for step in plan if step.startswith("SCAN")] for name, plan in plans.items()}
+    assert scans.pop("measurements") == ["SCAN variable"]  # some forty rows, to name them
+    assert not any(scans.values()), scans
+    assert "SEARCH measurement USING PRIMARY KEY (stay_id=? AND variable_id" not in str(plans["measurements"])
+    assert "SEARCH measurement USING PRIMARY KEY (stay_id=?" in str(plans["measurements"])
+    assert "SEARCH prediction USING INDEX sqlite_autoindex_prediction_1 (run_id=?)" in plans["predictions"]
+    assert (
+        "SEARCH prediction USING INDEX sqlite_autoindex_prediction_1 (run_id=? AND sample_id=?)" in plans["prediction"]
+    )
+
+
+def test_the_number_of_statements_does_not_grow_with_the_cohort(make_sqlite: MakeStore) -> None:
+    counted = []
+    for n_stays in (3, 60):
+        store = make_sqlite()
+        add_cohort(store, n_stays)
+        with _statements(store) as sent:
+            read.samples(store)
+            read.stays(store)
+            read.disease_groups(store)
+            read.measurements(store, range(1, n_stays + 1))
+        counted.append(len(sent))
+    assert counted == [5, 5]

@@ -1,0 +1,424 @@
+"""Figures, tables and numbers of the pages of results, without Streamlit: laws and counts by hand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from dashboard.auroc import aurocs, difference, drawn_aurocs, share_of_reachable
+from dashboard.charts.attrition import attrition_flow
+from dashboard.charts.beeswarm import MOST_POINTS, beeswarm, swarm_offsets
+from dashboard.charts.calibration import calibration, calibration_groups
+from dashboard.charts.correlation import correlation
+from dashboard.charts.curves import decision, precision_recall, roc
+from dashboard.charts.forest import forest
+from dashboard.charts.range_histogram import range_histogram
+from dashboard.charts.theme import ACCENT, CONTEXT, LOWERS, RAISES
+from dashboard.figures import Figure, figure_row
+from dashboard.level_tables import collinearity, finding, input_label, level_table, weight_rows
+from dashboard.model_card import CARD, MODEL_SOURCE, differences, sections
+from dashboard.plain_table import plain_table
+from dashboard.strata import branch_rows, not_estimable, strata_rows, strata_table
+from dashboard.threshold import confusion, net_benefit, rate
+
+Y = np.array([1, 1, 1, 0, 0, 0, 0, 1])
+P = np.array([0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.3, 0.6])
+OUTCOMES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, max_size=60)
+
+
+# Numbers
+
+
+@given(pairs=OUTCOMES)
+def test_the_auroc_is_scikit_learns_also_with_ties(pairs: list[tuple[int, int]]) -> None:
+    y, score = np.array(pairs, dtype=float).T
+    if len(set(y)) < 2:
+        assert np.isnan(aurocs(y, score[None])).all()
+    else:
+        assert aurocs(y, score[None])[0] == pytest.approx(roc_auc_score(y, score))
+
+
+def _model(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(y, a true probability, another score) of n patients."""
+    rng = np.random.default_rng(seed)
+    p_x = rng.uniform(0, 1, n)
+    return (rng.uniform(0, 1, n) < p_x).astype(float), p_x, rng.uniform(0, 1, n)
+
+
+def test_a_score_differs_from_itself_by_nothing_and_from_chance_by_something() -> None:
+    y, p_x, noise = _model()
+    patients = np.arange(len(y))
+    assert difference(y, p_x, p_x, patients) == (0.0, 0.0, 0.0)
+    value, low, high = difference(y, p_x, noise, patients) or (0.0, 0.0, 0.0)
+    assert 0 < low < value < high
+    assert difference(y, noise, p_x, patients) == pytest.approx((-value, -high, -low))
+
+
+def test_too_few_of_a_class_are_not_compared() -> None:
+    y, p_x, noise = _model(8)
+    y[:] = 0
+    y[:4] = 1
+    assert difference(y, p_x, noise, np.arange(8)) is None
+    assert share_of_reachable(y, p_x, noise, np.arange(8)) is None
+
+
+def test_the_truth_reaches_all_that_is_reachable_and_noise_has_no_share() -> None:
+    y, p_x, noise = _model()
+    share = share_of_reachable(y, p_x, p_x, np.arange(len(y)))
+    assert share is not None
+    assert (share.value, share.lo, share.hi, share.n) == (1.0, 1.0, 1.0, 300)
+    assert share_of_reachable(y, p_x, noise, np.arange(len(y))) is None, "chance is nothing to have a share of"
+
+
+def test_patients_are_drawn_whole() -> None:
+    y, p_x, _ = _model(40)
+    twice = np.tile(np.arange(40), 2)
+    once = drawn_aurocs(y, p_x[None], np.arange(40), n_draws=20)
+    both = drawn_aurocs(np.tile(y, 2), np.tile(p_x, 2)[None], twice, n_draws=20)
+    np.testing.assert_allclose(once, both, err_msg="a second copy of each patient changes no draw")
+
+
+def test_the_confusion_matrix_is_counted_by_hand() -> None:
+    at = confusion(Y, P, 0.5)
+    assert (at.hit, at.false, at.miss, at.calm, at.n) == (3, 1, 1, 3, 8)
+    assert confusion(Y, P, 0.6).hit == 3, "at the threshold itself there is an alarm"
+    by_name = {one.name: one for one in at.rates()}
+    assert {name: one.value for name, one in by_name.items()} == {
+        "Sensitivity": 0.75,
+        "Specificity": 0.75,
+        "PPV": 0.75,
+        "NPV": 0.75,
+        "Alarms": 0.5,
+    }
+
+
+@given(k=st.integers(0, 50), more=st.integers(0, 50))
+def test_rates_have_wilsons_interval(k: int, more: int) -> None:
+    n = k + more
+    one = rate("x", "", k, n)
+    if n == 0:
+        assert one.value is None
+        return
+    z, share = 1.959963984540054, k / n  # Wilson 1927
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    assert (one.lo, one.hi) == pytest.approx((middle - half, middle + half), abs=1e-12)
+
+
+def test_net_benefit_weighs_false_alarms_by_the_odds_of_the_threshold() -> None:
+    low, high = net_benefit(Y, P, np.array([0.25, 0.5]))
+    assert low == pytest.approx(4 / 8 - 2 / 8 * (0.25 / 0.75))
+    assert high == pytest.approx(3 / 8 - 1 / 8)
+    everybody = net_benefit(Y, np.ones(8), np.array([0.2]))
+    assert everybody[0] == pytest.approx(0.5 - 0.5 * 0.25)
+
+
+# Curves
+
+
+def test_the_mark_on_each_curve_is_where_the_threshold_is() -> None:
+    mark = roc(Y, P, 0.5).data[-1]
+    assert (mark.x[0], mark.y[0]) == (0.25, 0.75)
+    mark = precision_recall(Y, P, 0.5).data[-1]
+    assert (mark.x[0], mark.y[0]) == (0.75, 0.75)
+    assert len(precision_recall(Y, P, 1.0).data) == 2, "without any alarm there is no PPV to mark"
+    assert decision(Y, P, 0.5).layout.shapes[0].x0 == 0.5
+
+
+def test_curves_run_from_corner_to_corner_and_stay_small() -> None:
+    y, p, _ = _model(5000)
+    line = roc(y, p, 0.5).data[1]
+    assert (line.x[0], line.y[0], line.x[-1], line.y[-1]) == (0, 0, 1, 1)
+    assert len(line.x) <= 400
+    assert (np.diff(line.x) >= 0).all()
+
+
+@given(n=st.integers(1, 200))
+@settings(max_examples=30, deadline=None)
+def test_calibration_groups_hold_every_stay_once_from_low_to_high(n: int) -> None:
+    y, p, _ = _model(n, seed=n)
+    groups = calibration_groups(y, p)
+    assert groups["n"].sum() == n
+    assert groups["events"].sum() == y.sum()
+    assert groups["predicted"].is_monotonic_increasing
+    assert ((groups["lo"] <= groups["observed"]) & (groups["observed"] <= groups["hi"])).all()
+    assert (groups["predicted"] * groups["n"]).sum() == pytest.approx(p.sum())
+    assert len(calibration(y, p).data[1].x) == len(groups)
+
+
+# Rows with intervals
+
+
+def _rows() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "label": ["All", "Rare"],
+            "value": [0.7, np.nan],
+            "lo": [0.6, np.nan],
+            "hi": [0.9, np.nan],
+            "text": ["0.70 [0.60–0.90]", "not estimable, n = 3"],
+        }
+    )
+
+
+def test_the_forest_has_a_line_for_every_row_and_a_dot_for_every_number() -> None:
+    figure = forest(_rows(), x_title="AUROC", reference=0.5, at_most=(0, 1))
+    dots = figure.data[0]
+    assert list(dots.x) == [0.7]
+    assert list(dots.error_x.array) == pytest.approx([0.2])
+    assert list(dots.error_x.arrayminus) == pytest.approx([0.1])
+    assert [note.text for note in figure.layout.annotations] == _rows()["text"].tolist()
+    assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1], "the first row stands on top"
+    assert tuple(figure.layout.xaxis.range) == pytest.approx((0.49, 0.91)), "tenths around intervals and reference"
+
+
+def test_weak_rows_are_grey() -> None:
+    figure = forest(_rows().assign(value=[0.7, 0.6], strong=[True, False]), x_title="AUROC")
+    assert [(trace.marker.color, list(trace.y)) for trace in figure.data] == [(ACCENT, [0]), (CONTEXT, [1])]
+
+
+def _metrics() -> pd.DataFrame:
+    """AUROC and accuracy of everybody, of two diseases and two ages, and of some inner predictions."""
+    shared = {"deaths": "with", "lo": 0.5, "hi": 0.8, "events": 10, "note": None}
+    strata = [
+        ("all", "all", 100, 0.7),
+        ("disease", "rare", 3, np.nan),
+        ("disease", "common", 60, 0.65),
+        ("age", "65-79", 50, 0.6),
+        ("age", "18-44", 20, 0.8),
+    ]
+    rows = [
+        shared | {"source": "final", "stratum_kind": kind, "stratum": name, "name": "auroc", "value": value, "n": n}
+        for kind, name, n, value in strata
+    ]
+    rows += [
+        shared | {"source": source, "stratum_kind": "all", "stratum": "all", "name": "auroc", "value": 0.6, "n": 80}
+        for source in ("late_mean", "final_paired", "ecg_1", "majority")
+    ]
+    majority = {"source": "majority", "stratum_kind": "disease", "stratum": "common", "name": "acc_50"}
+    return pd.DataFrame([*rows, shared | majority | {"value": 0.58, "n": 60}])
+
+
+def test_strata_come_after_everybody_and_say_what_is_not_estimable() -> None:
+    rows = strata_rows(_metrics(), "disease")
+    assert rows["label"].tolist() == ["All stays", "common", "rare"]
+    assert rows["text"].tolist()[1:] == ["0.65 [0.50–0.80]   n = 60, 10 long", "not estimable   n = 3, 10 long"]
+    assert not_estimable(rows) == 1
+    assert strata_rows(_metrics(), "age")["label"].tolist() == ["All stays", "18-44", "65-79"]
+    assert strata_rows(_metrics(), "disease", deaths="without").empty
+
+
+def test_the_table_has_the_floor_that_accuracies_must_beat() -> None:
+    table = strata_table(_metrics(), "disease").set_index("Group")
+    assert table.loc["common", ["n", "Long", "AUROC", "ACC of always the commoner"]].tolist() == [
+        60,
+        10,
+        "0.65 [0.50–0.80]",
+        "0.58",
+    ]
+    assert table.loc["rare", "AUROC"] == "not estimable"
+    assert strata_table(_metrics().head(0), "disease").empty
+
+
+def test_branches_stand_in_the_order_of_the_model_and_the_whole_is_strong() -> None:
+    rows = branch_rows(_metrics())
+    assert rows["label"].tolist() == [
+        "ECG level 1, low",
+        "Mean of ECG 3 and EHR 3 (late fusion)",
+        "LeMoF, the whole model",
+    ]
+    assert rows["strong"].tolist() == [False, False, True]
+
+
+# Levels
+
+
+@given(values=st.lists(st.integers(-20, 20).map(float), max_size=80))
+def test_swarm_points_of_one_value_do_not_lie_on_each_other(values: list[float]) -> None:
+    offsets = swarm_offsets(np.array(values))
+    assert (np.abs(offsets) <= 0.43).all()
+    for value in set(values):
+        stacked = offsets[np.array(values) == value]
+        assert len(set(np.round(stacked, 9))) == len(stacked)
+    shuffled = np.random.default_rng(0).permutation(len(values))
+    again = swarm_offsets(np.array(values)[shuffled])
+    assert sorted(zip(np.array(values)[shuffled], again, strict=True)) == sorted(zip(values, offsets, strict=True))
+
+
+def _scores(n: int) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    frames = [
+        pd.DataFrame({"stay_id": np.arange(n), "level": level, "p_level": 0.5, "phi_logit": rng.normal(0, 1, n)})
+        for level in (1, 2, 3)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_every_point_of_the_swarm_knows_its_stay_and_its_sign() -> None:
+    scores = _scores(50)
+    scores.loc[0, "phi_logit"] = 0.0
+    points = beeswarm(scores, "phi_logit", x_title="phi", x_limit=2.0).data[0]
+    of_point = {(row[0], row[2]): x for row, x in zip(points.customdata, points.x, strict=True)}
+    assert of_point == {(row.stay_id, row.level): row.phi_logit for row in scores.itertuples()}
+    signs = {
+        color: {np.sign(x) for x, c in zip(points.x, points.marker.color, strict=True) if c == color}
+        for color in set(points.marker.color)
+    }
+    assert signs == {LOWERS: {-1.0}, RAISES: {1.0}, CONTEXT: {0.0}}
+    assert np.array_equal(np.round(points.y), [row[2] for row in points.customdata]), "a level keeps to its line"
+
+
+def test_a_large_swarm_is_thinned_evenly() -> None:
+    points = beeswarm(_scores(5 * MOST_POINTS), "phi_logit", x_title="phi").data[0]
+    assert len(points.x) == 3 * MOST_POINTS
+    stays = np.array([row[0] for row in points.customdata if row[2] == 1])
+    assert stays.min() == 0
+    assert stays.max() == 5 * MOST_POINTS - 1
+
+
+CHOICES = pd.DataFrame(
+    [
+        ("ecg", 1, 0.2, 0.3, 0.1, False, True, 0.9, 0.55),
+        ("ecg", 3, 0.4, 0.5, 0.9, True, False, 0.1, 0.61),
+        ("ehr", 0, None, None, None, False, True, 0.8, None),
+        ("ehr", 2, 0.4, 0.5, 0.55, True, False, 0.1, 0.61),
+    ],
+    columns=[
+        "modality",
+        "level",
+        "mean_abs_phi",
+        "weight",
+        "frequency",
+        "is_k_star",
+        "is_cross_level",
+        "cross_frequency",
+        "auroc",
+    ],
+).astype({"mean_abs_phi": float, "frequency": float, "auroc": float})
+
+
+def test_a_level_is_never_named_without_its_frequency() -> None:
+    assert finding(CHOICES, "ecg") == "ECG: level 3 is k* in 90 % of the refits, clearly"
+    assert finding(CHOICES, "ehr") == "EHR: level 2 is k* in 55 % of the refits, narrowly"
+    unknown = CHOICES.assign(frequency=np.nan)
+    assert finding(unknown, "ecg") == "ECG: level 3 weighs most; how often is not known"
+    assert finding(CHOICES.assign(is_k_star=False), "ecg") == "ECG: no level was chosen"
+
+
+def test_the_level_table_shows_both_choices_and_no_invented_number() -> None:
+    table = level_table(CHOICES, _metrics(), "ecg").set_index("Level")
+    assert table["Chosen"].tolist() == ["k*", "M2"], "the high level stands on top"
+    assert table.loc["Level 1, low", "AUROC, test"] == "0.60 [0.50–0.80] n = 80"
+    assert table.loc["Level 3, high", "AUROC, test"] == "not evaluated"
+    own = level_table(CHOICES, _metrics(), "ehr").set_index("Level").loc["M2's own tokens"]
+    assert (own["Mean |φ|"], own["AUROC, test"], own["AUROC, fitting"]) == ("–", "–", "–")
+
+
+def test_weights_stand_in_the_order_of_the_inputs_without_the_intercept() -> None:
+    names = ["best_ehr", "intercept", "meta_ecg", "best_ecg", "meta_ehr"]
+    weights = pd.DataFrame({"path": "both", "stage": "G_O1", "input": names, "weight": 0.1, "lo": 0.0, "hi": 0.2})
+    assert weight_rows(weights, "G_O1", "both")["label"].tolist() == [
+        "y_meta, ECG",
+        "y_best, ECG",
+        "y_meta, EHR",
+        "y_best, EHR",
+    ]
+    assert weight_rows(weights, "G_O1", "ehr").empty
+    assert input_label("ehr_2") == "EHR level 2, mid"
+
+
+def test_collinearity_is_the_range_of_pearsons_r() -> None:
+    first = np.arange(10.0)
+    levels = pd.DataFrame({"ecg_1": first, "ecg_2": 2 * first + 1, "ecg_3": -first})
+    assert collinearity(levels, "ecg") == "ECG levels correlate −1.00 to +1.00"
+    assert "not estimable, n = 1" in collinearity(levels.head(1), "ecg")
+    figure = correlation(levels, ["a", "b", "c"])
+    assert figure.data[0].text[0] == ["1.00", "1.00", "−1.00"]
+
+
+# HTML
+
+
+def test_the_attrition_flow_draws_what_it_counts() -> None:
+    rows = pd.DataFrame(
+        [(0, "all", "All <stays>", 200, 0, 200), (1, "adult", "Adults", 200, 50, 150)],
+        columns=["step", "rule", "label", "n_before", "n_left_out", "n_after"],
+    )
+    text = attrition_flow(rows)
+    assert "All &lt;stays&gt;" in text
+    assert "<stays>" not in text
+    assert 'width:75.00%"></i><s style="width:25.00%' in text
+    assert "<b>150</b>" in text
+    assert "−50" in text
+    assert "<tbody></tbody>" in attrition_flow(rows.head(0))
+
+
+def test_the_histogram_counts_known_values_and_marks_the_chosen_ones() -> None:
+    text = range_histogram(np.array([0.1, 0.1, 0.9, np.nan]), 0, 1, (0.5, 1.0), what='"p"')
+    heights = [float(tall) for tall in re.findall(r'height="([\d.]+)"', text)]
+    assert sorted(heights)[-2:] == [18, 36], "two values are twice as tall as one"
+    colors = re.findall(r'fill="([^"]+)"', text)
+    assert colors == [CONTEXT] * 12 + [ACCENT] * 12
+    assert 'aria-label="Histogram of &quot;p&quot;, n = 3"' in text
+    assert "n = 0" in range_histogram(np.array([np.nan]), 0, 1, (0, 1), what="p")
+
+
+def test_stored_text_is_escaped_in_tables_and_figures() -> None:
+    text = "<b>x</b> & y"
+    for shown in (plain_table(pd.DataFrame({text: [text], "b": [text]})), figure_row([Figure(text, text, text, text)])):
+        assert shown.count("&lt;b&gt;x&lt;/b&gt; &amp; y") >= 3
+        assert "<b>" not in shown
+
+
+def test_numbers_stand_at_the_right_and_words_at_the_left() -> None:
+    table = plain_table(pd.DataFrame({"Split": ["train"], "n": ["4"], "Used for": ["fit"]}), words=["Used for"])
+    assert '<th scope="row" class="words">train</th><td class="number">4</td><td class="words">fit</td>' in table
+    assert "<thead>" not in plain_table(pd.DataFrame({"a": ["b"]}), head=False)
+
+
+# The model card
+
+
+def test_every_marked_difference_of_the_source_is_on_the_card() -> None:
+    marked = sum(file.read_text(encoding="utf-8").count("# NOTE[DIFF]") for file in MODEL_SOURCE.rglob("*.py"))
+    table = differences()
+    assert len(table) == marked > 5
+    assert (table["here"].str.len() > 10).all()
+    assert (table["because"] != "").all(), table[table["because"] == ""]["where"].tolist()
+
+
+def test_a_remark_is_read_over_its_lines(tmp_path: Path) -> None:
+    folder = tmp_path / "core"
+    folder.mkdir()
+    (folder / "m.py").write_text(
+        "x = 1\n# NOTE[DIFF] paper: one. here (preset `robust`):\n    # two lines. because: why\n    # not.\ny = 2\n"
+        "# other\n"
+        "# NOTE[DIFF] something else\n"
+    )
+    assert differences(folder).to_numpy().tolist() == [
+        ["core.m", "one.", "two lines. (preset `robust`)", "why not."],
+        ["core.m", "", "something else", ""],
+    ]
+
+
+def test_the_card_has_a_text_for_every_section_that_the_page_asks_for() -> None:
+    words = sections(CARD.read_text(encoding="utf-8"))
+    page = (Path(CARD).parents[1] / "dashboard" / "pages" / "model_card.py").read_text(encoding="utf-8")
+    asked: set[Any] = set(re.findall(r'words\["([^"]+)"\]', page)) | {
+        "Intended use",
+        "Out of scope",
+        "Explanations",
+        "Known limits",
+        "Not provided",
+    }
+    assert asked == set(words)
+    assert all(words.values())
+    assert "External validation: not provided" in words["Not provided"]
