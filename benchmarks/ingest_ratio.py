@@ -1,4 +1,4 @@
-"""Ingesting charted values, against a bare Polars scan with the same item filter plus a bare insert of the kept rows."""
+"""Ingesting charted values, against a bare Polars scan with the same item filter plus a bare insert of its rows."""
 
 from __future__ import annotations
 

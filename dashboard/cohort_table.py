@@ -13,10 +13,10 @@ from dashboard.wording import interval
 ROWS = 50
 # Title, unit and one scale for all rows, so that rows can be compared; what lies beyond is drawn at its edge.
 _SPARK = {
-    "heart_rate": ("Heart rate", "bpm", 40, 160),
-    "map": ("MAP", "mmHg", 40, 120),
-    "creatinine": ("Creatinine", "mg/dL", 0, 4),
-    "lactate": ("Lactate", "mmol/L", 0, 8),
+    "heart_rate": ("Heart rate", "bpm", 50, 130),
+    "map": ("MAP", "mmHg", 50, 110),
+    "creatinine": ("Creatinine", "mg/dL", 0, 3),
+    "lactate": ("Lactate", "mmol/L", 0, 6),
 }
 _OUTCOME = {"long": "in ICU", "left": "left", "died": "died"}
 _CHOSEN = "stay_chosen_in_table"
@@ -39,7 +39,7 @@ def table_frame(page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rul
         out["Interval"] = [interval(low, high) for low, high in zip(page["p_lo"], page["p_hi"], strict=True)]
     out["At 72 h"] = page["outcome"].astype(object).map(_OUTCOME).fillna("").to_numpy()
     out["Split"] = page["split"].astype(object).fillna("").to_numpy()
-    out["ECG"] = page["ecg"].astype(str).to_numpy()
+    out["ECG"] = page["ecg"].astype(object).fillna("").to_numpy()
     for name, (title, _, low, high) in _SPARK.items():
         out[title] = [[min(max(value, low), high) for value in line] for line in lines[name]]
     if not page["in_cohort"].all():

@@ -98,9 +98,8 @@ def _ask_ecg() -> UploadedEcg | None:
     else:
         ecg = read_wfdb({file.name: file.getvalue() for file in files})
     seconds = len(ecg.p_signal) / ecg.fs
-    st.caption(
-        f"Read: {len(ecg.sig_name)} leads ({', '.join(ecg.sig_name)}), {seconds:.1f} s at {ecg.fs:g} Hz, {ecg.units[0]}."
-    )
+    leads = ", ".join(ecg.sig_name)
+    st.caption(f"Read: {len(ecg.sig_name)} leads ({leads}), {seconds:.1f} s at {ecg.fs:g} Hz, {ecg.units[0]}.")
     return ecg
 
 
@@ -128,7 +127,7 @@ def _template(store: Store) -> str:
 
 
 def _ask_static(store: Store) -> dict[str, float]:
-    catalogue: list[dict[str, Any]] = read.variables(store).to_dict("records")
+    catalogue: list[dict[Any, Any]] = read.variables(store).to_dict("records")
     with st.expander("Age, sex and admission"):
         columns = st.columns(2)
         found = {}

@@ -40,7 +40,8 @@ def _risk(result: LiveResult, run: dict[str, Any]) -> None:
     st.subheader(LABEL)
     base = calibration["base_rate"]
     st.markdown(
-        f"<span class='tabular' data-testid='live-probability' style='font-size:1.9rem;font-weight:600'>{probability(p)}</span> "
+        "<span class='tabular' data-testid='live-probability' style='font-size:1.9rem;font-weight:600'>"
+        f"{probability(p)}</span> "
         f"<span style='opacity:.7'>{interval(low, high)}</span>",
         unsafe_allow_html=True,
     )
@@ -48,9 +49,9 @@ def _risk(result: LiveResult, run: dict[str, Any]) -> None:
     st.markdown(scale, unsafe_allow_html=True)
     path = "ECG and health record" if prediction["path"] == "both" else "health record alone"
     st.caption(
-        f"From {path}, run {run['run_id']}. Interval: 90 % of refits of the stacked decision and calibrator; the encoders "
-        f"are not refitted. Base rate {base:.2f} among the samples the decision was fitted on. Death in the ICU before 72 h counts "
-        "as not staying: a low probability is not good news by itself."
+        f"From {path}, run {run['run_id']}. Interval: 90 % of refits of the stacked decision and calibrator; the "
+        f"encoders are not refitted. Base rate {base:.2f} among the samples the decision was fitted on. Death in the "
+        "ICU before 72 h counts as not staying: a low probability is not good news by itself."
     )
 
 
@@ -115,7 +116,7 @@ def _ecg(result: LiveResult, ecg: UploadedEcg | None, run: dict[str, Any]) -> No
     quality = {lead: ", ".join(flags) for lead, flags in (result.quality or {}).items() if flags and lead in names}
     ecg_paper(
         np.asarray(ecg.p_signal[:, columns].T * factor, dtype=float),
-        int(round(ecg.fs)),
+        round(ecg.fs),
         names,
         stay_id=LIVE,
         run_id=run["run_id"],

@@ -26,7 +26,7 @@ def style() -> None:
 def no_run(title: str) -> None:
     """The page says that there is no run, what to do, and stops."""
     st.title(title)
-    st.info("This store holds no run yet, so there is nothing to show. Fit one, or import the one that is shipped:")
+    st.info("This store holds no run yet, so there is nothing to show. Fit one:")
     st.code(
         "lemof train       # fit a run on this store\nlemof score       # predict and explain every sample",
         language="bash",

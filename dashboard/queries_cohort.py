@@ -18,7 +18,7 @@ def stays(url: str, revision: str, run_id: str | None) -> pd.DataFrame:
     """Every stay, by stay_id, with what the run predicted.
 
     Columns: stay_id, subject_id, sample_id, in_cohort, rule, split, age_years, sex, unit (short), disease_groups
-    (joined by ", "), ecg (yes or no, usable), outcome (key of cohort_filters.OUTCOMES), label (Int64), p, p_lo, p_hi,
+    (joined by ", "), ecg (usable: yes or no), outcome (key of cohort_filters.OUTCOMES), label (Int64), p, p_lo, p_hi,
     t0_offset_s. p is NaN where the run has not scored the stay; split is the run's, else the store's.
     """
     store = cached_store(url)
@@ -29,7 +29,9 @@ def stays(url: str, revision: str, run_id: str | None) -> pd.DataFrame:
     out["sex"] = frame["sex"].astype("category")
     out["unit"] = frame["first_careunit"].map(care_unit).astype("category")
     out["disease_groups"] = frame["sample_id"].map(groups).fillna("").astype("category")
-    out["ecg"] = pd.Categorical(np.where(frame["ecg_usable"].fillna(False).to_numpy(bool), "yes", "no"))
+    usable = np.where(frame["ecg_usable"].fillna(False).to_numpy(bool), "yes", "no")
+    # ECGs are linked to samples alone: of a stay outside the cohort nothing is known.
+    out["ecg"] = pd.Series(usable, index=frame.index).where(frame["in_cohort"], None).astype("category")
     out["outcome"] = _outcome(frame)
     predicted = pd.DataFrame(columns=["sample_id", "split", "p", "p_lo", "p_hi"])
     if run_id is not None:

@@ -32,8 +32,8 @@ class Logistic:
     def standardised(self, x: Any) -> Any:
         """Return z (..., K) for log-odds x (..., K): numpy in numpy out, torch in torch out."""
         if isinstance(x, torch.Tensor):
-            z = torch.sigmoid(x) if self.link == "prob" else x
-            return (z - torch.as_tensor(self.mean, dtype=x.dtype)) / torch.as_tensor(self.scale, dtype=x.dtype)
+            seen = torch.sigmoid(x) if self.link == "prob" else x
+            return (seen - torch.as_tensor(self.mean, dtype=x.dtype)) / torch.as_tensor(self.scale, dtype=x.dtype)
         z = expit(x) if self.link == "prob" else np.asarray(x, dtype=np.float64)
         return (z - self.mean) / self.scale
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -17,9 +18,9 @@ FILES = {"hosp/patients.csv.gz": b"p" * 5000, "LICENSE.txt": b"open"}
 
 
 class Published(BaseHTTPRequestHandler):
-    asked: list[tuple[str, str | None]] = []  # noqa: RUF012
-    files = FILES
-    sums = dict(FILES)
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+    files: ClassVar[dict[str, bytes]] = FILES
+    sums: ClassVar[dict[str, bytes]] = dict(FILES)
 
     def do_GET(self) -> None:
         name = self.path.split("/", 3)[3]

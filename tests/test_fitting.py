@@ -92,7 +92,7 @@ def test_paths_differ_and_have_their_own_calibrator_and_background() -> None:
     assert set(model.decisions) == {"both", "ehr"}
     assert len(model.decisions["ehr"].ports) == 3 and len(model.decisions["both"].ports) == 7
     assert model.port_background["ehr"].shape[1] == 3
-    ids = set(made_up_cohort().sample_ids[row] for row in parts()["meta"])
+    ids = {made_up_cohort().sample_ids[row] for row in parts()["meta"]}
     assert set(model.background_ids["both"]) <= ids
 
 

@@ -27,7 +27,8 @@ def test_the_arrows_between_packages_hold() -> None:
 def test_pages_need_no_torch() -> None:
     code = (
         "import sys, pkgutil, importlib, dashboard;"
-        "[importlib.import_module(m.name) for m in pkgutil.walk_packages(dashboard.__path__, 'dashboard.') if '.pages' not in m.name];"
+        "names = [m.name for m in pkgutil.walk_packages(dashboard.__path__, 'dashboard.')];"
+        "[importlib.import_module(name) for name in names if '.pages' not in name];"
         "import lemof_core.live;"
         "assert 'torch' not in sys.modules, 'torch is imported'"
     )

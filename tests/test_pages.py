@@ -27,6 +27,7 @@ from cohort_db.results import replace_metrics
 from cohort_db.store import Store, open_store
 from dashboard import queries_results
 from dashboard.cohort_filters import Filters, filter_stays
+from dashboard.model_card import CARD, sections
 from dashboard.queries_cohort import stays
 from dashboard.queries_results import HELD_OUT
 from dashboard.threshold import confusion
@@ -279,6 +280,9 @@ def test_the_model_card_shows_gaps_as_gaps_and_the_stored_numbers(
     pages_stores: PagesStores, full: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = said(open_page("model_card", pages_stores.home["full"], monkeypatch))
+    for title, words in sections(CARD.read_text(encoding="utf-8")).items():
+        assert title in text
+        assert words in text, title
     for words in ("External validation: not provided", "Death ends a stay", "Because", "ehr: calibration", "MIT"):
         assert words in text.replace("\\", "")
     found = read_results.metrics(full, RUN, "test")

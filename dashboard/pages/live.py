@@ -24,8 +24,8 @@ if run is None:
     st.info("This store holds no run yet. Run `lemof train`, or `lemof demo` for the shipped one.")
     st.stop()
 st.caption(
-    "Give an ECG, health-record values, or both. Files are read in memory, predicted in a worker process and forgotten; "
-    "nothing is stored. The code path is the one of the stored predictions."
+    "Give an ECG, health-record values, or both. Files are read in memory, predicted in a worker process and "
+    "forgotten; nothing is stored. The code path is the one of the stored predictions."
 )
 try:
     case, ecg, stored_logit = live_form.ask(the_store(), run["run_id"])

@@ -83,10 +83,11 @@ class FTTransformer(nn.Module):
         self.static_tokenizer = FeatureTokenizer(n_features=len(static_names), n_facts=N_STATIC_FACTS, d=d)
         self.cls = nn.Parameter(torch.empty(d).uniform_(-1 / math.sqrt(d), 1 / math.sqrt(d)))
         # eq. 1's own transform W^(k) before each backbone block, identity at the start.
-        self.adapters = nn.ModuleList(nn.Linear(d, d) for _ in range(3))
-        for adapter in self.adapters:
+        adapters = [nn.Linear(d, d) for _ in range(3)]
+        for adapter in adapters:
             nn.init.eye_(adapter.weight)
             nn.init.zeros_(adapter.bias)
+        self.adapters = nn.ModuleList(adapters)
         self.blocks = nn.ModuleList(
             TransformerBlock(d=d, n_heads=n_heads, d_hidden=int(d * ffn_factor), dropout=dropout, first=k == 0)
             for k in range(3)

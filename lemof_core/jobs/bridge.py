@@ -129,7 +129,7 @@ def describe_data(store: Store, cohort: Cohort) -> dict[str, Any]:
 
 
 def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    rows: list[dict[Any, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return rows
 
 

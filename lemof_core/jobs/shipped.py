@@ -11,6 +11,7 @@ import pandas as pd
 
 from cohort_db import read_results, results
 from cohort_db.store import Store
+from lemof_core.checkpoint import fingerprint
 from lemof_core.jobs.train import register
 from lemof_core.run_folder import run_folder
 
@@ -19,7 +20,10 @@ HELD_OUT = "heldout"  # the split under which a shipped run's own test metrics a
 
 def import_shipped(store: Store, folder: Path) -> str:
     """Leave the run in the folder among the store's runs, with the metrics it came with; return its id."""
-    run_id = register(store, folder, shipped=True)
+    run_id = fingerprint(folder)
+    # Where the run was fitted in this very store it stays its own: runs are never changed.
+    if run_id not in set(read_results.runs(store)["run_id"]):
+        register(store, folder, shipped=True)
     metrics = folder / "metrics.json"
     if metrics.is_file() and read_results.metrics(store, run_id, HELD_OUT).empty:
         rows = json.loads(metrics.read_text(encoding="utf-8"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import IO
 
 
-def read_message(stream: BinaryIO) -> bytes | None:
+def read_message(stream: IO[bytes]) -> bytes | None:
     """Return the next message; None when the other side closed."""
     head = stream.read(8)
     if len(head) < 8:
@@ -13,7 +13,7 @@ def read_message(stream: BinaryIO) -> bytes | None:
     return stream.read(int.from_bytes(head, "big"))
 
 
-def write_message(stream: BinaryIO, message: bytes) -> None:
+def write_message(stream: IO[bytes], message: bytes) -> None:
     """Send a message."""
     stream.write(len(message).to_bytes(8, "big") + message)
     stream.flush()
