@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 	$(BIN)/lemof demo
 
 test: $(VENV)/.installed-test browser
-	$(BIN)/python -m pytest $(TESTS) $(if $(SLOW),,-m "not slow")
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS) $(if $(SLOW),,-m "not slow")
 
 check: lint test
 

@@ -13,6 +13,7 @@ from cohort_db.store import Store, default_url, open_store
 from dashboard.wording import RESEARCH_USE
 
 TASK = "los"
+CHOSEN = "chosen_run"
 
 
 @st.cache_resource(show_spinner=False)
@@ -49,14 +50,18 @@ def cached_store(url: str) -> Store:
 
 
 def selected_run() -> dict[str, Any] | None:
-    """Return the run named in the URL (`run=`), else the newest of the task; None when there is none.
+    """Return the run named in the URL (`run=`), else the one chosen before in this session, else the newest; or None.
 
     An unknown run stops the page with a sentence: a link must never silently show another model.
     """
     store = the_store()
     asked = st.query_params.get("run")
     try:
-        return read_results.run(store, asked or read_results.newest_run(store, TASK))
+        found = read_results.run(store, asked or st.session_state.get(CHOSEN) or read_results.newest_run(store, TASK))
+        if asked:
+            # The navigation drops the URL's parameters: without this it would silently go back to the newest run.
+            st.session_state[CHOSEN] = asked
+        return found
     except InputMistake as mistake:
         if asked:
             st.error(f"{mistake}. The link names a run that this store does not hold.")

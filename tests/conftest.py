@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from cohort_db.store import Store
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Streamlit's AppTest puts its script in the place of __main__, which a spawned process would then run: no pools here.
+os.environ["LEMOF_WORKERS"] = "1"
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(Path(__file__).parent))  # the *_support modules
 
@@ -43,9 +46,16 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = shared / "demo-home"
     home.mkdir(exist_ok=True)
     with FileLock(home / "lock"):
-        from demo_support import make_demo
-
-        make_demo(home).close()
+        if not (home / "ready").exists():
+            made = subprocess.run(
+                [sys.executable, "-m", "demo_support", str(home)],
+                env={**os.environ, "LEMOF_WORKERS": "2", "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"},
+                capture_output=True,
+                text=True,
+                timeout=280,
+                check=False,
+            )
+            assert made.returncode == 0, made.stderr
     return home
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cohort_db.store import Store, open_store
+from cohort_db.store import open_store
 from cohort_db.synthetic import write_cohort
 from lemof_core.config import RunConfig, preset
 from lemof_core.jobs.evaluate import evaluate
@@ -34,18 +35,19 @@ def quick_config(name: str = "robust", **changes: Any) -> RunConfig:
     )
 
 
-def make_demo(home: Path) -> Store:
-    """Return a store below `home` with a scored and evaluated run; made once, found again by other processes."""
+def make_demo(home: Path) -> None:
+    """Leave a store below `home` with a scored and evaluated run, and a file `ready` once it is whole."""
     os.environ["LEMOF_HOME"] = str(home)
-    url = f"sqlite:///{home / 'cohort.db'}"
-    if (home / "ready").exists():
-        return open_store(url)
     folder = home / "raw"
     write_cohort(folder, n_stays=N_STAYS, seed=11, ecg_missing=0.15)
-    store = open_store(url, create=True)
+    store = open_store(f"sqlite:///{home / 'cohort.db'}", create=True)
     ingest(store, folder, folder / "ecg")
     train(store, quick_config())
     score(store)
     evaluate(store)
+    store.close()
     (home / "ready").touch()
-    return store
+
+
+if __name__ == "__main__":
+    make_demo(Path(sys.argv[1]))

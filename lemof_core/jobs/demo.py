@@ -18,6 +18,7 @@ from lemof_core.run_folder import SHIPPED_FOLDER
 DEMO_STAYS = 200
 DEMO_SEED = 2026  # the shipped run was fitted on seed 1: no patient is shared
 DEMO_RUN = "demo"
+ECG_MISSING = 0.06  # so that the path without an ECG can be seen too
 
 
 def demo(store: Store, *, progress: Report = quiet) -> dict[str, Any]:
@@ -30,7 +31,11 @@ def demo(store: Store, *, progress: Report = quiet) -> dict[str, Any]:
     folder = store.folder / "demo"
     if not (folder / "summary.json").is_file():
         write_cohort(
-            folder, n_stays=DEMO_STAYS, seed=DEMO_SEED, progress=lambda done, total, what: progress(what, done, total)
+            folder,
+            n_stays=DEMO_STAYS,
+            seed=DEMO_SEED,
+            ecg_missing=ECG_MISSING,
+            progress=lambda done, total, what: progress(what, done, total),
         )
     report = ingest(store, folder, folder / "ecg", progress=progress)
     run_id = import_shipped(store, shipped)

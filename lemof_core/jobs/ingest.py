@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from cohort_db.store import Store
 from lemof_core.ecg_measure import measure_ecg
 from lemof_core.ecg_signal import arrange_leads, prepare_ecg, to_int16_uv
 from lemof_core.errors import ModelMistake
+from lemof_core.fitting.workers import n_processes
 from lemof_core.jobs.progress import Report, quiet
 
 CHUNK = 64  # ECGs of one transaction
@@ -90,10 +90,10 @@ def prepare_one(named_record: tuple[int, Path]) -> Prepared:
 @contextmanager
 def _mapping(n: int) -> Iterator[Any]:
     """Give a map function: over two processes where there is much to do, in this one otherwise."""
-    if n < MANY or (os.cpu_count() or 1) < 2:
+    if n < MANY or n_processes() < 2:
         yield map
         return
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(n_processes(), mp_context=get_context("spawn")) as pool:
         yield lambda function, items: pool.map(function, list(items), chunksize=8)
 
 
