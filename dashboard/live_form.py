@@ -63,9 +63,16 @@ def _from_files(store: Store) -> tuple[LiveCase | None, UploadedEcg | None]:
         static = _ask_static(store)
     if ecg is None and values is None:
         return None, None
-    if not st.button("Predict", type="primary", key="live_predict") and not st.session_state.get("live_ready"):
+    # An answer belongs to exactly the files and facts it was asked for: another file needs another click, or one
+    # patient's ECG could be read with the record of the one before.
+    asked = repr(
+        (None if ecg is None else hash(ecg.p_signal.tobytes()), None if values is None else values.to_csv(), static)
+    )
+    if st.button("Predict", type="primary", key="live_predict"):
+        st.session_state["live_asked_for"] = asked
+    if st.session_state.get("live_asked_for") != asked:
+        st.info("Predict reads exactly what stands above. Are all files and facts of one and the same patient?")
         return None, ecg
-    st.session_state["live_ready"] = True
     case = LiveCase(static=static)
     if values is not None:
         case = replace(

@@ -83,6 +83,9 @@ def read_ehr_csv(content: bytes) -> pd.DataFrame:
     if len(bad):
         raise InputMistake(f"line {int(bad[0]) + 2} of the EHR file holds no number for hours or value")
     stored = table["stored_hours"] if "stored_hours" in table else pd.Series(np.nan, index=table.index)
+    unread = stored.index[stored.notna() & pd.to_numeric(stored, errors="coerce").isna()]
+    if len(unread):
+        raise InputMistake(f"line {int(unread[0]) + 2} of the EHR file holds no number for stored_hours")
     return pd.DataFrame(
         {
             "variable": table["variable"].astype(str).str.strip(),

@@ -64,7 +64,12 @@ def test_ehr_values_survive_their_csv() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a,b\n1,2\n", "no column variable"), ("variable,hours,value\nsbp,1,high\n", "line 2"), ("", "no CSV")],
+    [
+        ("a,b\n1,2\n", "no column variable"),
+        ("variable,hours,value\nsbp,1,high\n", "line 2"),
+        ("", "no CSV"),
+        ("variable,hours,value,stored_hours\nsbp,1,120,late\n", "line 2"),
+    ],
 )
 def test_a_wrong_ehr_file_is_named(text: str, message: str) -> None:
     with pytest.raises(InputMistake, match=message):
