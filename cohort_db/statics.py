@@ -78,7 +78,7 @@ def _read(store: Store, task: str, stay_id: int | None) -> tuple[pd.DataFrame, p
             measurement.c.offset_s <= sample.c.t0_offset_s,
             (measurement.c.stored_offset_s.is_(None)) | (measurement.c.stored_offset_s <= sample.c.t0_offset_s),
         )
-        .order_by(measurement.c.stay_id, measurement.c.offset_s)
+        .order_by(measurement.c.stay_id, measurement.c.offset_s, measurement.c.itemid)
     )
     if stay_id is not None:
         query = query.where(sample.c.stay_id == stay_id)

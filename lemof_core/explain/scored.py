@@ -12,7 +12,6 @@ from scipy.special import expit
 from lemof_core.batch import ScaledCohort
 from lemof_core.decision import UNIONS
 from lemof_core.ecg_signal import LEADS
-from lemof_core.encoders import LevelInfo
 from lemof_core.explain.attention import attention_axes, attention_maps
 from lemof_core.explain.gradients import METHOD, N_BINS, attribute
 from lemof_core.explain.modalities import input_effects
@@ -65,8 +64,10 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
     n_ecg, n_ehr = len(edges) - 1, len(names)
     looked = "attention weights, mean over folds and heads: where Module 2 looked, not why"
     seconds = [round(float(edge), 4) for edge in edges]
-    info: LevelInfo = model.folds[0].ehr.encoder.levels[0]
-    d_embedding = model.config.cross.d if model.config.cross.mlp_head else 2 * model.config.cross.d
+    cross = model.folds[0].cross
+    if cross is None:
+        raise ValueError("a model with an ECG path has cross-attention, however: None")
+    d_embedding = cross.out.in_features
     return specs | {
         "saliency": ArraySpec(
             (12, N_BINS), "float16", {"lead": list(LEADS), "seconds_per_bin": 10 / N_BINS}, f"log-odds; {METHOD}"
@@ -84,7 +85,7 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
             "log-odds; mean absolute change when the attention weights are permuted",
         ),
         "embedding": ArraySpec(
-            (d_embedding,), "float16", {"d": info.d}, "Module 2's last hidden vector, mean over folds"
+            (d_embedding,), "float16", {"d": d_embedding}, "Module 2's last hidden vector, mean over folds"
         ),
     }
 
