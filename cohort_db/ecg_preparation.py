@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy import bindparam, case, select, update
 
 from cohort_db.arrays import ArrayStore
+from cohort_db.ecg_leads import LEADS
 from cohort_db.errors import InputMistake
 from cohort_db.frames import frame_of
 from cohort_db.schema import dataset, ecg_measurement, ecg_record, sample
 from cohort_db.store import Store, insert_new
 
 ARRAY_NAME = "ecg_100hz_uv"
-LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 SIG_LEN = 1000
 _AXES = {"lead": list(LEADS), "time": {"unit": "s", "start": 0.0, "step": 0.01}}
 _NOTE = "10 s at 100 Hz in whole microvolts, leads in standard order: the copy that models read"

@@ -1,10 +1,11 @@
-"""In: a MIMIC-IV-ECG folder (record_list.csv and WFDB records). Out: the list as a frame; headers and signals in units.
+"""In: a MIMIC-IV-ECG folder (record_list.csv and WFDB records). Out: the list as a frame; headers; signals in mV.
 
 Leads stay in file order with their names: MIMIC writes aVF before aVL, so nobody may count on positions.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import polars as pl
 import wfdb
 from numpy.typing import NDArray
 
+from cohort_db.ecg_leads import in_millivolts
 from cohort_db.errors import InputMistake
 from cohort_db.mimic_iv import moment, whole
 
@@ -32,7 +34,8 @@ _WFDB_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, Ari
 class EcgHeader:
     """Facts of one record: fs in Hz, sig_len samples per lead, and per lead its name, unit and gain (adu per unit).
 
-    `surrogate` says that the waveform is another person's heart, `synthetic` that a program made it.
+    `surrogate` says that the waveform is another person's heart, `synthetic` that a program made it. `sample_files` are
+    the names of the files beside the header that hold the samples, each once.
     """
 
     fs: float
@@ -42,15 +45,15 @@ class EcgHeader:
     adc_gain: tuple[float, ...]
     surrogate: bool
     synthetic: bool
+    sample_files: tuple[str, ...]
 
 
 class EcgSignal(NamedTuple):
-    """p_signal (sig_len, n_sig) float64 in `units`, NaN where invalid; leads in file order."""
+    """signal_mv (sig_len, n_sig) float64 mV, NaN where invalid; columns in file order, named by sig_name; fs in Hz."""
 
-    p_signal: NDArray[np.float64]
+    signal_mv: NDArray[np.float64]
     fs: float
     sig_name: tuple[str, ...]
-    units: tuple[str, ...]
 
 
 def read_record_list(folder: Path) -> pl.DataFrame:
@@ -103,6 +106,7 @@ def read_header(record: Path) -> EcgHeader:
         raise InputMistake(f"{name}.hea is no WFDB header") from None
     if not isinstance(header, wfdb.Record):
         raise InputMistake(f"{name} has several segments: only single records can be read")
+    _check_ascii(record.with_name(f"{name}.hea"))
     _check_numbers(header, name)
     _check_files(header, record)
     remarks = " ".join(header.comments).upper()
@@ -114,24 +118,53 @@ def read_header(record: Path) -> EcgHeader:
         adc_gain=tuple(float(gain) for gain in header.adc_gain),
         surrogate="SURROGATE" in remarks,
         synthetic="SYNTHETIC" in remarks,
+        sample_files=tuple(dict.fromkeys(header.file_name)),
     )
 
 
-def read_signal(record: Path) -> EcgSignal:
-    """Return the record in physical units, by the header's gain and baseline.
+def content_sha256(record: Path, header: EcgHeader) -> str:
+    """Return a hash of the bytes of the header and the sample files: equal where the same signal is read.
+
+    Raises: InputMistake where a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for name in (f"{record.name}.hea", *header.sample_files):
+        try:
+            with record.with_name(name).open("rb") as handle:
+                digest.update(hashlib.file_digest(handle, "sha256").digest())
+        except OSError as error:
+            raise InputMistake(f"{name} cannot be read: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def read_signal(record: Path, *, content: str | None = None) -> EcgSignal:
+    """Return the record in mV, by the header's gain, baseline and units; columns that are no voltage are left out.
 
     Args:
         record: path without suffix.
+        content: the `content_sha256` that the files must still have.
     Raises: InputMistake saying in a sentence why the record cannot be used.
     """
     header = read_header(record)
+    if content is not None and content_sha256(record, header) != content:
+        raise InputMistake(f"{record.name} is not the record that was ingested: its files have changed since")
     try:
         signal = wfdb.rdrecord(str(record)).p_signal
     except _WFDB_ERRORS:
         raise InputMistake(f"the samples of {record.name} cannot be read") from None
     if signal.shape != (header.sig_len, len(header.sig_name)):
         raise InputMistake(f"{record.name} holds {signal.shape[0]} samples, its header promises {header.sig_len}")
-    return EcgSignal(signal.astype(np.float64), header.fs, header.sig_name, header.units)
+    signal_mv, names = in_millivolts(signal, header.sig_name, header.units)
+    return EcgSignal(signal_mv, header.fs, names)
+
+
+def _check_ascii(file: Path) -> None:
+    """No line but a comment holds a letter that wfdb would drop in silence: it reads µV as V, a million times more."""
+    for line in file.read_bytes().splitlines():
+        if not line.startswith(b"#") and not line.isascii():
+            raise InputMistake(
+                f"{file.name} holds a letter that is not ASCII (a µ in a unit?): microvolts are written uV"
+            )
 
 
 def _check_numbers(header: Any, name: str) -> None:
@@ -159,6 +192,8 @@ def _check_files(header: Any, record: Path) -> None:
         samples = header.sig_len * (per_frame or 1) * _SAMPLE_BYTES.get(fmt, 0.0)
         needed[file_name] = needed.get(file_name, float(offset or 0)) + samples
     for file_name, n_bytes in needed.items():
+        if Path(file_name).name != file_name:
+            raise InputMistake(f"{record.name}.hea names the file {file_name}, which is not beside it")
         file = record.with_name(file_name)
         if not file.is_file():
             raise InputMistake(f"{file_name} is missing")

@@ -15,24 +15,28 @@ from cohort_db.schema import ingest_step
 from cohort_db.store import insert_new
 
 # Part of every fingerprint: raise it when the same files must give other rows, and every step is done again.
-_RULES_VERSION = 1
+_RULES_VERSION = 2
 _SAMPLED_BYTES = 64 * 1024
 
 
 def fingerprint(files: Iterable[Path], settings: Any) -> str:
-    """Return a hash of the files' names, sizes, first and last 64 KiB, and of the settings; times do not count.
+    """Return a hash of the files' names and contents, and of the settings; times do not count.
+
+    Of a gzip file its length and its first and last 64 KiB are read: it ends with a checksum of all that it holds.
 
     Args:
         settings: anything that JSON can hold.
     """
     digest = hashlib.sha256(json.dumps([_RULES_VERSION, settings], sort_keys=True).encode())
     for file in files:
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}\n".encode())
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
         with file.open("rb") as handle:
-            digest.update(handle.read(_SAMPLED_BYTES))
-            handle.seek(max(0, size - _SAMPLED_BYTES))
-            digest.update(handle.read(_SAMPLED_BYTES))
+            if file.suffix == ".gz":
+                digest.update(handle.read(_SAMPLED_BYTES))
+                handle.seek(max(0, file.stat().st_size - _SAMPLED_BYTES))
+                digest.update(handle.read(_SAMPLED_BYTES))
+            else:
+                digest.update(hashlib.file_digest(handle, "sha256").digest())
     return digest.hexdigest()
 
 
@@ -53,3 +57,8 @@ def forget(conn: Connection, dataset_id: int | None, step: str) -> None:
     """The step counts as not finished; for every dataset where none is given."""
     chosen = delete(ingest_step).where(ingest_step.c.step == step)
     conn.execute(chosen if dataset_id is None else chosen.where(ingest_step.c.dataset_id == dataset_id))
+
+
+def forget_cohorts(conn: Connection) -> None:
+    """No cohort counts as finished, of any task: rows that it was built from have changed."""
+    conn.execute(delete(ingest_step).where(ingest_step.c.step.startswith("cohort:")))

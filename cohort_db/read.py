@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Select, and_, false, func, select
 
+from cohort_db.errors import InputMistake
 from cohort_db.frames import frame_of
 from cohort_db.read_course import (
     UnknownEcg,
@@ -41,6 +42,7 @@ from cohort_db.schema import (
 from cohort_db.schema import (
     stay as stay_table,
 )
+from cohort_db.schema import task as task_table
 from cohort_db.store import Store
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "samples",
     "stay",
     "stays",
+    "task_definition",
     "variables",
 ]
 
@@ -79,6 +82,15 @@ def variables(store: Store) -> pd.DataFrame:
     ref_low, ref_high, ref_low_f, ref_high_f, ref_source, decimals."""
     with store.reading() as conn:
         return frame_of(conn, select(variable).order_by(variable.c.variable_id))
+
+
+def task_definition(store: Store, task: str = "los") -> dict[str, Any]:
+    """What the task's samples predict: task, t0_hours, cut_hours, rules. Raises: InputMistake for an unknown task."""
+    with store.reading() as conn:
+        row = conn.execute(select(task_table).where(task_table.c.task == task)).mappings().first()
+    if row is None:
+        raise InputMistake(f"the store holds no cohort of task {task!r}: run `lemof ingest` first")
+    return dict(row)
 
 
 def samples(store: Store, task: str = "los") -> pd.DataFrame:

@@ -6,20 +6,21 @@ predictions, scores and metrics are empty.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Float, Select, Table, cast, func, literal_column, select
 
 from cohort_db.arrays import ArrayStore
 from cohort_db.errors import InputMistake
 from cohort_db.frames import frame_of
 from cohort_db.read_course import UnknownId
+from cohort_db.schema import array_ref, ingest_step, level_choice, level_score, metric, sample, stage_weight
 from cohort_db.schema import branch_value as branch_table
 from cohort_db.schema import calibration as calibration_table
 from cohort_db.schema import input_effect as effect_table
-from cohort_db.schema import level_choice, level_score, metric, sample, stage_weight
 from cohort_db.schema import prediction as prediction_table
 from cohort_db.schema import run as run_table
 from cohort_db.store import Store
@@ -56,7 +57,8 @@ def run(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def calibrations(store: Store, run_id: str) -> pd.DataFrame:
-    """One row per path (both, ehr): path, slope, intercept, threshold, n, events, base_logit, base_p, base_rate."""
+    """One row per path (both, ehr): path, slope, intercept, threshold, n, events, base_logit, base_p, base_rate,
+    n_base (Int64)."""
     return _of_run(store, calibration_table, run_id)
 
 
@@ -135,11 +137,26 @@ def array_meta(store: Store, owner: str, name: str) -> dict[str, Any]:
 
 
 def revision(store: Store) -> str:
-    """A text that changes when a job adds runs, predictions, metrics or patients: three counts and the newest run."""
-    counted = [select(func.count()).select_from(table) for table in (prediction_table, metric, sample)]
-    newest = select(func.max(run_table.c.created_at))
+    """A text that changes whenever a job changes stays, samples, splits, prepared ECGs, runs, predictions or metrics.
+
+    Asked for at every view, so it reads tables that do not grow with the number of stays: what an ingest changes it
+    marks in ingest_step in the same transaction, and what it prepares or explains in array_ref.
+    """
+    metrics = [func.round(cast(1e9, Float) * metric.c[name]) for name in ("value", "lo", "hi")]
+    counted = [func.sum(column) for column in (*metrics, metric.c.n, metric.c.events)]
+    queries = [
+        select(ingest_step).order_by(*ingest_step.primary_key.columns),
+        select(array_ref.c.owner, array_ref.c.name, array_ref.c.sha256).order_by(*array_ref.primary_key.columns),
+        select(func.count(), func.max(run_table.c.created_at)).select_from(run_table),
+        # Sums of whole numbers, because those of floats depend on the order of the rows.
+        select(func.count(), *counted).select_from(metric),
+    ]
     with store.reading() as conn:
-        return "-".join(str(conn.execute(query).scalar()) for query in [*counted, newest])
+        # Predictions are only ever added; PostgreSQL has no row number to ask for.
+        newest = func.max(literal_column("rowid")) if conn.dialect.name == "sqlite" else func.count()
+        queries.append(select(newest).select_from(prediction_table))
+        found = [tuple(row) for query in queries for row in conn.execute(query)]
+    return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
 def _predicted(run_id: str) -> Select[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cohort_db.arrays import ArrayStore
@@ -35,6 +35,8 @@ from cohort_db.store import Store
 # The same run fitted again has other clock times, and these alone may differ.
 _OF_THE_CLOCK = ("created_at", "fit_report")
 _IDS_AT_ONCE = 10_000
+# Elsewhere than where it was stored, a prediction may differ by rounding.
+_SAME_LOGIT = 1e-5
 
 
 def add_run(
@@ -96,6 +98,48 @@ def add_scored(
         _insert_all(conn, prediction, [row | {"array_row": at} for row, at in zip(rows, array_rows, strict=True)])
         for table, frame in explained:
             _insert_all(conn, table, _rows(frame, run_id=run_id))
+
+
+def add_explained(
+    store: Store,
+    run_id: str,
+    *,
+    predictions: pd.DataFrame,
+    input_effects: pd.DataFrame,
+    arrays: Mapping[str, NDArray[Any]],
+) -> None:
+    """Predictions that were stored without explanations have them, all or nothing; their numbers stay.
+
+    Args:
+        predictions: sample_id and logit of the computation that the explanations are of.
+        arrays: as for `add_scored`; not empty.
+    Raises: InputMistake for a sample that is not stored, is explained already, or whose stored logit is another one.
+    """
+    sample_ids = [str(sample_id) for sample_id in predictions["sample_id"]]
+    _check_samples(sample_ids, [(input_effect.name, input_effects)])
+    own = prediction.c.run_id == run_id
+    with store.writing() as conn:
+        query = select(prediction.c.sample_id, prediction.c.logit, prediction.c.array_row)
+        stored = {row.sample_id: row for row in conn.execute(query.where(own, prediction.c.sample_id.in_(sample_ids)))}
+        for sample_id, logit in zip(sample_ids, predictions["logit"], strict=True):
+            if sample_id not in stored or stored[sample_id].array_row is not None:
+                raise InputMistake(f"run {run_id} has no unexplained prediction of {sample_id}")
+            if abs(stored[sample_id].logit - logit) > _SAME_LOGIT:
+                raise InputMistake(
+                    f"the inputs of {sample_id} have changed since run {run_id} scored it: use a new store (--db)"
+                )
+        array_rows = _append_arrays(conn, ArrayStore(store, run_id), len(sample_ids), arrays)
+        change = update(prediction).where(own, prediction.c.sample_id == bindparam("key"))
+        rows = [{"key": key, "at": at} for key, at in zip(sample_ids, array_rows, strict=True)]
+        conn.execute(change.values(array_row=bindparam("at")), rows)
+        _insert_all(conn, input_effect, _rows(input_effects, run_id=run_id))
+
+
+def unexplained_sample_ids(store: Store, run_id: str) -> set[str]:
+    """The samples whose predictions were stored without explanations."""
+    query = select(prediction.c.sample_id).where(prediction.c.run_id == run_id, prediction.c.array_row.is_(None))
+    with store.reading() as conn:
+        return set(conn.execute(query).scalars())
 
 
 def scored_sample_ids(store: Store, run_id: str) -> set[str]:

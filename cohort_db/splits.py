@@ -1,6 +1,7 @@
 """In: patients with their label. Out: which part of the data each patient belongs to, the same for a seed.
 
 A patient belongs to one part, for good: those who are in the store already keep theirs, new ones fill what is missing.
+Only splits.csv can move a patient between test and the rest, and only while no run was fitted.
 Each class is dealt by itself, so that parts resemble each other. Meta, cal and test get at least 5 of each class, taken
 from train, where train can spare them; where it cannot, shares stay in proportion, and what needs a part that became
 too small says "not estimable".
@@ -25,30 +26,43 @@ _UNKNOWN = -1
 
 
 def assign_parts(
-    labels: pl.DataFrame, *, seed: int, known: pl.DataFrame | None = None, test_patients: set[int] | None = None
+    labels: pl.DataFrame, *, seed: int, known: pl.DataFrame | None = None, given: Mapping[int, str] | None = None
 ) -> pl.DataFrame:
     """Return subject_id, split of the patients who had no part yet.
 
     Args:
         labels: subject_id, label (1, 0 or NULL), one row per sample; a patient counts as 1 if any sample does.
         known: subject_id, split as stored; they are never moved.
-        test_patients: who is in test, when the data say so; the others are dealt to the other parts.
+        given: as `read_given_parts` returns it. Where the data say who is in test, nobody else comes into it.
     """
     classes = labels.group_by("subject_id").agg(pl.col("label").max().fill_null(_UNKNOWN)).sort("subject_id")
     stored = known if known is not None else pl.DataFrame(schema={"subject_id": pl.Int64, "split": pl.String})
     classes = classes.join(stored, on="subject_id", how="left")
     shares = dict(SHARES)
-    if test_patients is not None:
-        in_test = pl.col("split").is_null() & pl.col("subject_id").is_in(list(test_patients))
-        given = classes.filter(in_test).select("subject_id", pl.lit("test").alias("split"))
+    if given is not None:
+        in_test = pl.col("split").is_null() & pl.col("subject_id").is_in(_given_to(given, "test"))
+        told = classes.filter(in_test).select("subject_id", pl.lit("test").alias("split"))
         classes = classes.filter(~in_test & ~(pl.col("split") == "test").fill_null(False))
         del shares["test"]
     else:
-        given = classes.clear().select("subject_id", "split")
-    dealt = [given]
+        told = classes.clear().select("subject_id", "split")
+    dealt = [told]
     for (label,), patients in classes.partition_by("label", as_dict=True, maintain_order=True).items():
         dealt.append(_deal(patients, shares, np.random.default_rng([seed, int(label) + 1]), floored=label != _UNKNOWN))
     return pl.concat(dealt).sort("subject_id")
+
+
+def misplaced(known: pl.DataFrame, given: Mapping[int, str] | None) -> list[int]:
+    """Return the patients whose stored part contradicts splits.csv, in order.
+
+    Args:
+        known: subject_id, split as stored.
+        given: as `read_given_parts` returns it.
+    """
+    subject, in_test = pl.col("subject_id"), pl.col("split") == "test"
+    told = given or {}
+    wrong = (subject.is_in(_given_to(told, "test")) & ~in_test) | (subject.is_in(_given_to(told, "fit")) & in_test)
+    return known.filter(wrong)["subject_id"].sort().to_list()
 
 
 def wanted_counts(n: int, shares: Mapping[str, int], *, floored: bool = True) -> dict[str, int]:
@@ -69,10 +83,10 @@ def wanted_counts(n: int, shares: Mapping[str, int], *, floored: bool = True) ->
     return counts
 
 
-def read_test_patients(folder: Path) -> set[int] | None:
-    """Return the patients whom splits.csv in the EHR folder puts into test, or None where there is no such file.
+def read_given_parts(folder: Path) -> dict[int, str] | None:
+    """Return subject_id -> fit or test as splits.csv in the EHR folder says, or None where there is no such file.
 
-    The file has the columns subject_id and part, the part being fit or test.
+    The file has the columns subject_id and part.
     """
     file = folder / SPLITS_FILE
     if not file.is_file():
@@ -90,7 +104,11 @@ def read_test_patients(folder: Path) -> set[int] | None:
         raise InputMistake(f"{SPLITS_FILE} must say fit or test for each subject_id, however: {wrong.row(0)}")
     if frame.unique().select(pl.col("subject_id").is_duplicated().any()).item():
         raise InputMistake(f"{SPLITS_FILE} puts a patient into both fit and test")
-    return set(frame.filter(pl.col("part") == "test")["subject_id"].to_list())
+    return dict(frame.iter_rows())
+
+
+def _given_to(given: Mapping[int, str], part: str) -> list[int]:
+    return [subject_id for subject_id, told in given.items() if told == part]
 
 
 def _deal(

@@ -169,6 +169,7 @@ def add_scored_run(store: Store, run_id: str, created_at: datetime) -> None:
     ports = [(i, port) for i in ids for port in ("ehr_1", "cross", "ecg_2", "ecg_1")]
     levels = [(i, "ecg", level, 0.0, 0.1, 0.2) for i in ids for level in (2, 1)]
     effects = {"v_none": 0.0, "v_ecg": 0.1, "v_ehr": 0.2, "v_both": 0.3, "n_background": 8}
+    effects |= {"se_ecg": 0.01, "se_ehr": 0.02, "se_joint": 0.03}
     add_scored(
         store,
         run_id,
@@ -219,6 +220,8 @@ def run_row(run_id: str = "run-a", **changed: Any) -> dict[str, Any]:
         "n_by_split": {"train": {"n": 2, "events": 1}},
         "not_estimable": {},
         "fit_report": {"seconds": 1.5},
+        "t0_hours": 24.0,
+        "cut_hours": 72.0,
     } | changed
 
 

@@ -43,6 +43,7 @@ def test_explanations_come_in_the_order_they_are_shown(filled: Store) -> None:
     assert read_results.level_scores(filled, "run-a", "los-1")["level"].tolist() == [1, 2]
     assert len(read_results.level_scores(filled, "run-a")) == 6
     effect = {"sample_id": "los-1", "v_none": 0.0, "v_ecg": 0.1, "v_ehr": 0.2, "v_both": 0.3, "n_background": 8}
+    effect |= {"se_ecg": 0.01, "se_ehr": 0.02, "se_joint": 0.03}
     assert read_results.input_effect(filled, "run-a", "los-1") == effect
 
 

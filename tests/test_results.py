@@ -21,7 +21,7 @@ from cohort_db.store import Store
 __all__ = ["make_store"]
 
 CALIBRATION = {"path": "both", "slope": 1.1, "intercept": -0.2, "threshold": None, "n": 40, "events": 11}
-CALIBRATION |= {"base_logit": -0.9, "base_p": 0.3, "base_rate": 0.28}
+CALIBRATION |= {"base_logit": -0.9, "base_p": 0.3, "base_rate": 0.28, "n_base": 160}
 CHOICE = {"modality": "ecg", "level": 2, "mean_abs_phi": 0.4, "weight": 1.0, "frequency": 0.8}
 CHOICE |= {"is_k_star": True, "is_cross_level": False, "cross_frequency": None, "auroc": 0.61}
 WEIGHT = {"path": "both", "stage": "G_ecg", "input": "intercept", "weight": 0.5, "mean": 0.0, "scale": 1.0}

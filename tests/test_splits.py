@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cohort_db.errors import InputMistake
-from cohort_db.splits import FLOOR, FLOORED, SHARES, assign_parts, read_test_patients, wanted_counts
+from cohort_db.splits import FLOOR, FLOORED, SHARES, assign_parts, read_given_parts, wanted_counts
 
 labels_of_patients = st.lists(st.sampled_from([0, 0, 1, None]), min_size=1, max_size=400)
 
@@ -98,20 +98,21 @@ def test_seeds_deal_differently_and_classes_independently() -> None:
 def test_given_test_patients_are_the_test_part_and_the_others_keep_their_proportions() -> None:
     labels = frame([0, 1] * 400)
     test_patients = set(range(1, 301))
-    parts = assign_parts(labels, seed=0, test_patients=test_patients)
+    given = {subject: "test" if subject in test_patients else "fit" for subject in labels["subject_id"]}
+    parts = assign_parts(labels, seed=0, given=given)
     assert set(parts.filter(pl.col("split") == "test")["subject_id"]) == test_patients
     fit = dict(parts.filter(pl.col("split") != "test").group_by("split").len().iter_rows())
     assert sum(fit.values()) == 500
     for part, share in (("train", 50), ("val", 8), ("meta", 12), ("cal", 10)):
         assert abs(fit[part] - 500 * share / 80) <= 2
-    assert assign_parts(labels, seed=0, known=parts, test_patients=test_patients).is_empty()
+    assert assign_parts(labels, seed=0, known=parts, given=given).is_empty()
 
 
 def test_splits_csv_says_who_is_in_test(tmp_path: Path) -> None:
-    assert read_test_patients(tmp_path) is None
+    assert read_given_parts(tmp_path) is None
     file = tmp_path / "splits.csv"
     file.write_text("subject_id,part\n1,fit\n2,test\n3,test\n")
-    assert read_test_patients(tmp_path) == {2, 3}
+    assert read_given_parts(tmp_path) == {1: "fit", 2: "test", 3: "test"}
     for text, sentence in [
         ("subject_id\n1\n", "has no column part"),
         ("subject_id,part\n1,train\n", "must say fit or test"),
@@ -119,4 +120,4 @@ def test_splits_csv_says_who_is_in_test(tmp_path: Path) -> None:
     ]:
         file.write_text(text)
         with pytest.raises(InputMistake, match=sentence):
-            read_test_patients(tmp_path)
+            read_given_parts(tmp_path)

@@ -91,10 +91,11 @@ def test_codes_have_their_official_titles(cohort: Path) -> None:
     assert (both["long_title"] == both["long_title_real"]).all()
 
 
-def test_ids_and_dates_lie_in_mimics_ranges(cohort: Path) -> None:
+def test_ids_lie_outside_mimics_ranges_and_dates_within(cohort: Path) -> None:
     stays = table(cohort, "icu/icustays")
-    for column, first in (("subject_id", 1), ("hadm_id", 2), ("stay_id", 3)):
-        assert stays[column].is_between(first * 10**7, (first + 1) * 10**7 - 1).all()
+    # MIMIC-IV's ids have 8 digits; this is seed 3.
+    for column, first in (("subject_id", 5), ("hadm_id", 6), ("stay_id", 7)):
+        assert stays[column].is_between(first * 10**8 + 300_000, first * 10**8 + 399_999).all()
     assert stays["stay_id"].is_unique().all()
     assert stays["intime"].dt.year().is_between(2110, 2200).all()
     assert table(cohort, "hosp/admissions")["hadm_id"].is_unique().all()

@@ -56,7 +56,9 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
     assert not (tmp_path / "c").exists()
 
 
-@pytest.mark.parametrize("marker", [None, "{", '{"name": "other", "synthetic": false}', "[1]"])
+@pytest.mark.parametrize(
+    "marker", [None, "{", '{"name": "LeMoF synthetic cohort, 5 stays, seed 0", "synthetic": true}', "[1]"]
+)
 def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path, marker: str | None) -> None:
     (tmp_path / "hosp").mkdir()
     (tmp_path / "hosp" / "patients.csv.gz").write_bytes(b"precious")

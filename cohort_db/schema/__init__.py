@@ -4,7 +4,7 @@ Three groups: `patients` (what the raw folders say), `cohort` (who is predicted 
 `results` (what runs said; append-only) with `workbench` (what people add). Every column carries unit and source.
 """
 
-from cohort_db.schema.cohort import attrition, exclusion, sample, split
+from cohort_db.schema.cohort import attrition, exclusion, sample, split, task
 from cohort_db.schema.metadata import METADATA
 from cohort_db.schema.patients import (
     admission,
@@ -65,5 +65,6 @@ __all__ = [
     "stage_weight",
     "stay",
     "subject",
+    "task",
     "variable",
 ]

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, ForeignKey, Index, String, Table, Text
 
-from cohort_db.schema.column_types import FiniteFloat, Moment, Whole
+from cohort_db.schema.column_types import FiniteFloat, Json, Moment, Whole
 from cohort_db.schema.metadata import METADATA, col
+
+task = Table(
+    "task",
+    METADATA,
+    col("task", String(20), "what is predicted, e.g. los", primary_key=True),
+    col("t0_hours", FiniteFloat, "hours from intime to t0"),
+    col("cut_hours", FiniteFloat, "a longer stay has label 1, hours from intime; NULL for other tasks", nullable=True),
+    col("rules", Json, "every rule that the task's samples were made by"),
+)
 
 sample = Table(
     "sample",

@@ -97,6 +97,9 @@ ecg_record = Table(
     col("quality", Json, "lead -> flags (flat, noisy, ...) found in the prepared signal", nullable=True),
     col("usable", Boolean, "good enough for a model; NULL until prepared", nullable=True),
     col("array_row", Whole, "row in the 100 Hz int16 microvolt copy; NULL when there is none", nullable=True),
+    col(
+        "content_sha256", String(64), "of the header's and the sample files' bytes; NULL when unreadable", nullable=True
+    ),
     Index("ix_ecg_record_subject_time", "subject_id", "ecg_time"),
 )
 

@@ -31,6 +31,8 @@ run = Table(
     col("n_by_split", Json, "split -> {n, events} the run was fitted with"),
     col("not_estimable", Json, "what could not be fitted -> sentence with n"),
     col("fit_report", Json, "histories, chosen penalties, seconds; for the model card"),
+    col("t0_hours", FiniteFloat, "hours from intime to t0 that the run was fitted for"),
+    col("cut_hours", FiniteFloat, "label 1: a stay longer than this, hours; NULL for other tasks", nullable=True),
 )
 
 calibration = Table(
@@ -46,6 +48,7 @@ calibration = Table(
     col("base_logit", FiniteFloat, "v(empty) on the logit scale: mean over the background"),
     col("base_p", FiniteFloat, "v(empty) on the probability scale: mean over the background"),
     col("base_rate", FiniteFloat, "share of label 1 among the samples the decision was fitted on"),
+    col("n_base", Whole, "samples behind base_rate; NULL in runs of older stores", nullable=True),
 )
 
 prediction = Table(
@@ -97,6 +100,9 @@ input_effect = Table(
     col("v_ehr", FiniteFloat, "v(2): EHR of the patient, ECG from the background"),
     col("v_both", FiniteFloat, "v(12): the patient's calibrated logit"),
     col("n_background", Whole, "background samples averaged over"),
+    col("se_ecg", FiniteFloat, "standard error of v(1) - v(0) over the background; NULL in old stores", nullable=True),
+    col("se_ehr", FiniteFloat, "standard error of v(2) - v(0) over the background", nullable=True),
+    col("se_joint", FiniteFloat, "standard error of v(12) - v(1) - v(2) + v(0) over the background", nullable=True),
 )
 
 level_choice = Table(

@@ -12,6 +12,7 @@ import polars as pl
 
 from cohort_db.errors import InputMistake
 from cohort_db.synthetic.chart_rows import chart_rows, lab_rows
+from cohort_db.synthetic.description import DESCRIPTION_FILE, description, is_synthetic
 from cohort_db.synthetic.diagnoses import code_dictionary
 from cohort_db.synthetic.ecg_dipole import SIG_NAMES
 from cohort_db.synthetic.ecg_files import WrittenEcgs, write_ecgs
@@ -25,11 +26,10 @@ from cohort_db.synthetic.outcome import LEVELS, Signal
 from cohort_db.synthetic.stays import Ids, Mix, StayBatch, draw_batch
 from cohort_db.synthetic.truth import Truth
 
-_NAME = "LeMoF synthetic cohort"
 _BATCH_STAYS = 500
 _EXTRA_SHARE = 0.08
 _EXTRA_KINDS = {"second": 0.4, "minor": 0.15, "early": 0.45}
-_OUR_FILES = ("truth.csv", "splits.csv", "summary.json", "dataset.json")
+_OUR_FILES = ("truth.csv", "splits.csv", "summary.json", DESCRIPTION_FILE)
 _OUR_FOLDERS = ("hosp", "icu", "ecg")
 # Ids of rows in labevents and of orders: a batch takes a block of its own.
 _ROW_BLOCK = 1_000_000
@@ -74,8 +74,8 @@ def write_cohort(
         "ecg_missing": ecg_missing,
         "missing": missing,
     }
-    dataset = {"name": _NAME, "synthetic": True, "seed": seed, "arguments": arguments, "complete": False}
-    _write_json(out / "dataset.json", dataset)
+    dataset = description(arguments)
+    _write_json(out / DESCRIPTION_FILE, dataset | {"complete": False})
     levels = {None: LEVELS, "none": ()}.get(planted, (planted,))
     signal = Signal(tuple(str(level) for level in levels), ecg_main, cross_modal)
     truth = Truth(signal, ecg_missing=ecg_missing, informative=missing == "informative")
@@ -86,7 +86,7 @@ def write_cohort(
         table.select("subject_id", "part").write_csv(out / "splits.csv")
     summary = {**arguments, **counts, **_figures(table)}
     _write_json(out / "summary.json", summary)
-    _write_json(out / "dataset.json", dataset | {"complete": True})
+    _write_json(out / DESCRIPTION_FILE, dataset | {"complete": True})
     return summary
 
 
@@ -96,7 +96,7 @@ def _write_batches(
     """Everything but truth and summary is written; returns the truth table of the cohort stays and row counts."""
     n_all = n_stays + n_test_stays
     mixes = _mixes(n_all)
-    ids = Ids(sum(mix.total for mix in mixes), np.random.default_rng([seed, 0]))
+    ids = Ids(sum(mix.total for mix in mixes), seed)
     truths: list[pl.DataFrame] = []
     records: list[pl.DataFrame] = []
     counts = {"n_icu_stays": 0, "n_chart_rows": 0, "n_lab_rows": 0, "n_ecgs": 0}
@@ -200,7 +200,7 @@ def _check(n_stays: int, n_test_stays: int, seed: int, planted: str | None, ecg_
             f"The number of stays must be positive, and of test stays not negative; got {n_stays} and {n_test_stays}."
         )
     if n_stays + n_test_stays > _MOST_STAYS:
-        raise InputMistake(f"At most {_MOST_STAYS:,} stays fit into MIMIC's range of ids; ask for fewer.")
+        raise InputMistake(f"At most {_MOST_STAYS:,} stays fit into the ids of one cohort; ask for fewer.")
     if seed < 0:
         raise InputMistake(f"The seed must be 0 or a positive whole number; got {seed}.")
     if planted not in (None, "none", *LEVELS):
@@ -215,7 +215,7 @@ def _clear(out: Path) -> None:
     """`out` is an empty folder, or one whose former synthetic cohort has been removed."""
     if out.exists() and not out.is_dir():
         raise InputMistake(f"{out} is a file; name a folder for the cohort.")
-    if out.exists() and any(out.iterdir()) and not _is_synthetic(out):
+    if out.exists() and any(out.iterdir()) and not is_synthetic(out):
         raise InputMistake(f"{out} is not empty and holds no synthetic cohort; choose another folder.")
     for name in _OUR_FOLDERS:
         if (out / name).exists():
@@ -223,17 +223,6 @@ def _clear(out: Path) -> None:
     for name in _OUR_FILES:
         (out / name).unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)
-
-
-def _is_synthetic(out: Path) -> bool:
-    marker = out / "dataset.json"
-    if not marker.is_file():
-        return False
-    try:
-        dataset = json.loads(marker.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return False
-    return isinstance(dataset, dict) and dataset.get("name") == _NAME and dataset.get("synthetic") is True
 
 
 def _write_json(path: Path, value: dict[str, object]) -> None:

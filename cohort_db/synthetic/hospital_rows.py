@@ -7,7 +7,7 @@ import polars as pl
 
 from cohort_db.synthetic.diagnoses import draw_diagnoses
 from cohort_db.synthetic.patients import BoolArray, IntArray
-from cohort_db.synthetic.stays import StayBatch, TimeArray
+from cohort_db.synthetic.stays import FIRST_STAY_ID, StayBatch, TimeArray
 
 _CARE_UNITS = (
     "Medical Intensive Care Unit (MICU)",
@@ -123,8 +123,8 @@ def _stay_rows(batch: StayBatch, rng: np.random.Generator) -> dict[str, pl.DataF
             "los": batch.los_minutes / 1440,
         }
     )
-    # The ICU's transfer has the number of the stay, as in MIMIC-IV; the others count on from 9e7, which no stay uses.
-    number = 90_000_000 + (batch.stay_id - 30_000_000) * 3
+    # The ICU's transfer has the number of the stay, as in MIMIC-IV; the others count on from 9e8, which no stay uses.
+    number = 900_000_000 + (batch.stay_id - FIRST_STAY_ID) * 3
     in_icu = icu.select(
         "subject_id", "hadm_id", pl.col("stay_id").alias("transfer_id"), pl.lit("transfer").alias("eventtype"),
         pl.col("first_careunit").alias("careunit"), "intime", "outtime",

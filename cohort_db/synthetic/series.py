@@ -91,7 +91,7 @@ SERIES: tuple[Series, ...] = (
     Series("fio2", "oxygen", 223835, "", 0, 42, 0.26, 0.12, 21, 100, {"severity": 0.4, "pneumonia": 0.4}, log=True),
     # Depth of coma on an arbitrary scale; charted as the three components of the Glasgow scale, never itself.
     Series("coma", "gcs", 0, "", 3, 0.1, 1.0, 0.3, -9, 9, {"severity": 0.5, "sepsis": 0.15}),
-    Series("glucose_chart", "fingerstick", 220621, "mg/dL", 0, 135, 0.26, 0.15, 40, 600,
+    Series("glucose_chart", "fingerstick", 225664, "mg/dL", 0, 135, 0.26, 0.15, 40, 600,
            {"diabetes": 0.65, "severity": 0.15}, log=True),
     Series("creatinine", "chemistry", 50912, "mg/dL", 1, 1.1, 0.55, 0.06, 0.2, 14,
            {"ckd": 0.5, "kidney_failure": 0.55}, log=True, reference=(0.5, 1.2)),

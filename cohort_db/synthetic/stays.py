@@ -22,6 +22,15 @@ _FIRST_TIME = np.datetime64("2110-03-01T00:00:00", "us")
 _YEARS_SPREAD = 85
 # Severity after t0, in its own standard deviations: those who stay get a little worse, those who leave recover.
 _SHIFT_STAYING, _SHIFT_LEAVING = 0.3, -0.9
+FIRST_STAY_ID = 700_000_000
+# Kind of id -> its first number, and how many a stay needs at most.
+_FIRST_IDS = {
+    "subject": (500_000_000, 1),
+    "hadm": (600_000_000, 1),
+    "stay": (FIRST_STAY_ID, 1),
+    "study": (800_000_000, 4),
+}
+_IDS_PER_SEED, _IDS_PER_KIND = 100_000, 100_000_000
 
 
 @dataclass(frozen=True)
@@ -74,12 +83,19 @@ class StayBatch:
 
 
 class Ids:
-    """Unique numbers in the ranges of MIMIC-IV: subjects from 1e7, admissions 2e7, stays 3e7, ECG studies 4e7."""
+    """Unique numbers of 9 digits, out of MIMIC-IV's 8-digit ranges, so that real and synthetic people never meet.
 
-    def __init__(self, n_stays: int, rng: np.random.Generator) -> None:
+    Subjects begin at 5e8, admissions at 6e8, stays at 7e8, ECG studies at 8e8, and each seed (modulo 1,000) at a block
+    of its own in them. A block holds 100,000 ids, which are 100,000 stays or the ECGs of 25,000: two seeds share no id
+    up to that size, and a larger cohort runs on into the blocks that follow.
+    """
+
+    def __init__(self, n_stays: int, seed: int) -> None:
+        rng = np.random.default_rng([seed, 0])
+        block = seed % 1000 * _IDS_PER_SEED
         self._pools = {
-            kind: first * 10**7 + rng.choice(10**7, size=per_stay * n_stays, replace=False)
-            for kind, first, per_stay in (("subject", 1, 1), ("hadm", 2, 1), ("stay", 3, 1), ("study", 4, 4))
+            kind: first + (block + rng.permutation(per_stay * n_stays)) % _IDS_PER_KIND
+            for kind, (first, per_stay) in _FIRST_IDS.items()
         }
         self._used = dict.fromkeys(self._pools, 0)
 
