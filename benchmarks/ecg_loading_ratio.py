@@ -33,11 +33,11 @@ def main() -> None:
 
         def prepare() -> None:
             for signal in signals:
-                prepare_ecg(signal.p_signal, fs=signal.fs, sig_name=signal.sig_name, units=signal.units)
+                prepare_ecg(signal.signal_mv, fs=signal.fs, sig_name=signal.sig_name)
 
         def measure() -> None:
             for signal in signals:
-                measure_ecg(arrange_leads(signal.p_signal, sig_name=signal.sig_name, units=signal.units), signal.fs)
+                measure_ecg(arrange_leads(signal.signal_mv, sig_name=signal.sig_name), signal.fs)
 
         found = {"records": len(records)}
         steps = (("read_vs_fromfile", read), ("prepare_vs_fromfile", prepare), ("measure_vs_fromfile", measure))

@@ -22,7 +22,7 @@ from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
 from lemof_core.fusion.lemof import FoldModel, LemofModel, make_cross, make_predictor
 
-FORMAT = 1
+FORMAT = 2
 FILES = ("model.json", "weights.safetensors", "arrays.safetensors")
 
 
@@ -48,7 +48,7 @@ def save_model(model: LemofModel, folder: Path, *, extra: Mapping[str, Any] | No
         "pair": model.folds[0].pair,
         "decisions": {path: decision.to_json() for path, decision in model.decisions.items()},
         "background_ids": model.background_ids,
-        "input_background_ids": [] if model.input_background is None else model.input_background.arrays.sample_ids,
+        "input_background_ids": model.input_background.arrays.sample_ids,
         "calibration": model.calibration,
         "level_choices": model.level_choices,
         "report": model.report,
@@ -71,11 +71,10 @@ def _arrays_of(model: LemofModel) -> dict[str, np.ndarray]:
     for path in model.decisions:
         arrays[f"refits.{path}"] = model.refits[path]
         arrays[f"background.{path}"] = model.port_background[path]
-    if model.input_background is not None:
-        whole = model.input_background.arrays
-        for name in ("ecg_uv", "series", "static", "labels", "aux"):
-            arrays[f"input.{name}"] = np.ascontiguousarray(getattr(whole, name))
-        arrays["input.ecg_present"] = whole.ecg_present.astype(np.uint8)
+    whole = model.input_background.arrays
+    for name in ("ecg_uv", "series", "static", "labels", "aux"):
+        arrays[f"input.{name}"] = np.ascontiguousarray(getattr(whole, name))
+    arrays["input.ecg_present"] = whole.ecg_present.astype(np.uint8)
     return arrays
 
 
@@ -106,9 +105,7 @@ def load_model(folder: Path) -> LemofModel:
     scaler = Scaler.from_json(document["scaler"])
     folds = [_load_fold(number, tensors, config, scaler, document["pair"]) for number in range(document["n_folds"])]
     decisions = {path: Decision.from_json(stage) for path, stage in document["decisions"].items()}
-    background = None
-    if "input.series" in arrays:
-        background = scaler.transform(_background_arrays(arrays, document["input_background_ids"], scaler))
+    background = scaler.transform(_background_arrays(arrays, document["input_background_ids"], scaler))
     return LemofModel(
         config=config,
         scaler=scaler,

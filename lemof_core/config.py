@@ -22,6 +22,7 @@ class TrainingConfig:
     weight_decay: float = 1e-4  # AdamW
     pretrain_epochs: int = 0  # epochs on the auxiliary targets alone before the label is seen
     aux_weight: float = 0.0  # weight of the auxiliary loss beside the label loss
+    max_shift_s: float = 0.0  # each training step moves the ECG in time by up to so many seconds; the paper does not
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class CrossAttentionConfig:
     n_heads: int = 4  # attention heads; the paper writes one
     residual: bool = True  # add the query token's own content to what it attends to
     mlp_head: bool = True  # small MLP before the output; the paper's eq. 12 is linear
+    norm: bool = True  # LayerNorm before the output; the paper's eq. 12 reads the attended tokens as they are
     skip: bool = True  # the ECG's read-out quantities and raw EHR facts reach the head beside the attention
     own_ehr_tokens: bool = True  # offer a "level 0": EHR tokens learnt by M2 itself
     max_epochs: int = 14  # passes over the training rows
@@ -67,7 +69,7 @@ class RunConfig:
     n_folds: int = 5  # folds of oof fitting
     level_choice: str = "cv_gain"  # levels M2 reads: cv_gain over M1 (robust) or k_star (paper)
     ecg_training: TrainingConfig = field(
-        default_factory=lambda: TrainingConfig(max_epochs=14, pretrain_epochs=10, aux_weight=0.5)
+        default_factory=lambda: TrainingConfig(max_epochs=14, pretrain_epochs=10, aux_weight=0.5, max_shift_s=1.0)
     )
     ehr_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(max_epochs=12, lr=5e-4))
     cross: CrossAttentionConfig = field(default_factory=CrossAttentionConfig)
@@ -110,7 +112,14 @@ def preset(name: str, **changes: Any) -> RunConfig:
             level_choice="k_star",
             ecg_training=TrainingConfig(max_epochs=14),
             cross=CrossAttentionConfig(
-                d=64, n_heads=1, residual=False, mlp_head=False, skip=False, own_ehr_tokens=False, dropout=0.0
+                d=64,
+                n_heads=1,
+                residual=False,
+                mlp_head=False,
+                norm=False,
+                skip=False,
+                own_ehr_tokens=False,
+                dropout=0.0,
             ),
             decision=DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,)),
         )

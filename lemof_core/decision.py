@@ -138,7 +138,26 @@ def fit_decision(
 
     Stacked inputs are cross-fitted over `folds` (N,), so that G_O1 and G_final never read an in-sample y_meta.
     `like` keeps its penalties and k* (for bootstrap refits).
+    # NOTE[DIFF] paper: G after G, "end-to-end inference", nothing on which patients each is fitted. here: each G reads
+    # cross-fitted outputs of the one before. because: an in-sample y_meta looks better than it is, and the next G
+    # believes it.
+    # NOTE[DIFF] paper: both modalities always. here: stays without an ECG have a stack of their own of the EHR's levels
+    # (path "ehr"), fitted on every patient. because: zeros in place of an ECG would be read as a finding.
     """
+    decision, _ = fit_with_held_out(ports, y, folds, path=path, config=config, like=like)
+    return decision
+
+
+def fit_with_held_out(
+    ports: np.ndarray,
+    y: np.ndarray,
+    folds: np.ndarray,
+    *,
+    path: str,
+    config: DecisionConfig,
+    like: Decision | None = None,
+) -> tuple[Decision, np.ndarray]:
+    """Return (the stack of `fit_decision`, y_O1 (N,) as log-odds, each row's from a G_O1 that never saw its fold)."""
     modalities = ("ehr",) if path == "ehr" else ("ecg", "ehr")
     metas: dict[str, Logistic] = {}
     k_star: dict[str, int] = {}
@@ -159,11 +178,15 @@ def fit_decision(
     if path == "both":
         u = np.stack([first, ports[:, 6]], axis=1)
         final, _ = _fit_stage(u, y, folds, ["O1", "O2"], config, None if like is None else like.final)
-    return Decision(path, metas, k_star, aggregate, final, IDENTITY_PLATT)
+    return Decision(path, metas, k_star, aggregate, final, IDENTITY_PLATT), first
 
 
 def fit_platt(raw: np.ndarray, y: np.ndarray) -> Logistic:
-    """Return the calibrator of raw log-odds (N,): affine in the logit, slope > 0 (Platt 1999 without its prior)."""
+    """Return the calibrator of raw log-odds (N,): affine in the logit, slope > 0 (Platt 1999 without its prior).
+
+    # NOTE[DIFF] paper: y_final is what G gives. here: an affine calibrator, fitted on patients that no other part saw.
+    # because: the probability is shown to people; ranks, and so AUROC, stay as they are.
+    """
     fitted = fit_logistic(raw[:, None], y, inputs=["raw"], nonnegative=True, minimum_weight=1e-3)
     slope = fitted.weights / fitted.scale
     return Logistic(("raw",), slope, float(fitted.intercept - (slope * fitted.mean).sum()), np.zeros(1), np.ones(1))

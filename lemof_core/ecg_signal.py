@@ -1,4 +1,4 @@
-"""In: a raw ECG record as wfdb reads it. Out: the (12, 1000) millivolts at 100 Hz that every model sees, with flags."""
+"""In: a raw ECG record in mV, leads in any order. Out: the (12, 1000) mV at 100 Hz that models see, with flags."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ FEWEST_INDEPENDENT_LEADS = 4
 INT16_LIMIT_UV = 32767
 
 _BY_NAME = {lead.upper(): index for index, lead in enumerate(LEADS)}
-_MV_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "\N{MICRO SIGN}v": 1e-3, "\N{GREEK SMALL LETTER MU}v": 1e-3, "v": 1e3}
 _LOST = frozenset({"missing", "flat"})
 _SPOILT = frozenset({"saturated", "noisy"})
 # Einthoven and Goldberger: every limb lead is a weighted sum of any two of I, II, III.
@@ -72,9 +71,7 @@ class PreparedEcg:
     start_s: float = 0.0
 
 
-def prepare_ecg(
-    p_signal: NDArray[np.floating], *, fs: float, sig_name: Sequence[str], units: Sequence[str] | None = None
-) -> PreparedEcg:
+def prepare_ecg(signal_mv: NDArray[np.floating], *, fs: float, sig_name: Sequence[str]) -> PreparedEcg:
     """The record stands in model order, at 100 Hz, free of baseline wander, on whole microvolts, each flaw flagged.
 
     The slow part is removed by a Butterworth high-pass at 0.5 Hz run forwards and backwards: without phase shift up
@@ -83,13 +80,12 @@ def prepare_ecg(
     The clip at 10 mV cuts no heartbeat; it bounds artefacts.
 
     Args:
-        p_signal: (sig_len, n_sig) in `units`, NaN where nothing was recorded.
-        units: one of mV, uV, V per column; all mV when left out.
+        signal_mv: (sig_len, n_sig) mV, NaN where nothing was recorded.
 
     Raises:
-        ModelMistake: names, units, shape or fs cannot be understood.
+        ModelMistake: names, shape or fs cannot be understood.
     """
-    ecg_mv = arrange_leads(p_signal, sig_name=sig_name, units=units)
+    ecg_mv = arrange_leads(signal_mv, sig_name=sig_name)
     check_fs(fs)
     sig_len = ecg_mv.shape[1]
     wanted_len = round(MODEL_SIG_LEN / MODEL_FS * fs)
@@ -118,38 +114,32 @@ def prepare_ecg(
     )
 
 
-def arrange_leads(
-    p_signal: NDArray[np.floating], *, sig_name: Sequence[str], units: Sequence[str] | None = None
-) -> FloatArray:
-    """The twelve leads stand in the order of LEADS, in mV, sampled as they were; a lead the record lacks is NaN.
+def arrange_leads(signal_mv: NDArray[np.floating], *, sig_name: Sequence[str]) -> FloatArray:
+    """The twelve leads stand in the order of LEADS, sampled as they were; a lead the record lacks is NaN.
 
     By name and never by position: MIMIC-IV-ECG has aVF before aVL, PTB-XL after it. Other columns are left out.
 
     Returns:
         (12, sig_len) float64.
     """
-    signal = np.asarray(p_signal, dtype=np.float64)
+    signal = np.asarray(signal_mv, dtype=np.float64)
     if signal.ndim != 2 or signal.shape[0] < 2:
-        raise ModelMistake(f"p_signal must be (sig_len, n_sig) with two samples or more, however: {signal.shape=}.")
-    units = ["mV"] * len(sig_name) if units is None else units
-    if not signal.shape[1] == len(sig_name) == len(units):
+        raise ModelMistake(f"signal_mv must be (sig_len, n_sig) with two samples or more, however: {signal.shape=}.")
+    if signal.shape[1] != len(sig_name):
         raise ModelMistake(
-            f"Each column of p_signal needs one name and one unit, however there are {signal.shape[1]} columns, "
-            f"{len(sig_name)} names and {len(units)} units."
+            f"Each column of signal_mv needs one name, however there are {signal.shape[1]} columns and "
+            f"{len(sig_name)} names."
         )
     arranged = np.full((len(LEADS), signal.shape[0]), np.nan)
     seen: set[int] = set()
-    for column, (name, unit) in enumerate(zip(sig_name, units, strict=True)):
+    for column, name in enumerate(sig_name):
         index = _BY_NAME.get(name.strip().upper())
         if index is None:
             continue
         if index in seen:
             raise ModelMistake(f"Lead {LEADS[index]} occurs twice among {list(sig_name)}; keep one of them.")
-        scale = _MV_PER_UNIT.get(unit.strip().lower())
-        if scale is None:
-            raise ModelMistake(f"Lead {name} is in {unit!r}, which is not a known unit; give mV, uV or V.")
         seen.add(index)
-        arranged[index] = signal[:, column] * scale
+        arranged[index] = signal[:, column]
     if not seen:
         raise ModelMistake(f"None of the signals {list(sig_name)} is an ECG lead; expected some of {', '.join(LEADS)}.")
     return arranged

@@ -71,11 +71,11 @@ def weighted_auprc(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.
     return (np.diff(recall, axis=1, prepend=0.0) * precision).sum(1)
 
 
-def _accuracy(y: np.ndarray, p: np.ndarray, weights: np.ndarray, cut: float) -> np.ndarray:
+def _accuracy(y: np.ndarray, p: np.ndarray, weights: np.ndarray, cut: np.ndarray) -> np.ndarray:
     return (weights * ((p >= cut) == (y == 1))).sum(1) / weights.sum(1)
 
 
-def _macro_f1(y: np.ndarray, p: np.ndarray, weights: np.ndarray, cut: float) -> np.ndarray:
+def _macro_f1(y: np.ndarray, p: np.ndarray, weights: np.ndarray, cut: np.ndarray) -> np.ndarray:
     """Return the mean of the F1 of both classes (D,), 0 for a class without any true positive."""
     scores = []
     for truth, said in ((y == 1, p >= cut), (y == 0, p < cut)):
@@ -129,13 +129,15 @@ def estimates(
     p: np.ndarray,
     subject_ids: np.ndarray,
     *,
-    threshold: float | None,
+    thresholds: np.ndarray,
     n_draws: int = N_DRAWS,
     seed: int = 0,
 ) -> list[Estimate]:
     """Return AUROC, AUPRC, ACC at .5 and at the tuned threshold, macro-F1, Brier, calibration slope and intercept.
 
     Ranking metrics need MIN_EVENTS of each class; what cannot be estimated says so with its n.
+    Args:
+        thresholds: (N,) the tuned cut of each sample's own path, NaN where none was tuned.
     """
     n, events = len(y), int(y.sum())
     if n == 0:
@@ -157,10 +159,10 @@ def estimates(
     else:
         out.append(spread("auroc", float(roc_auc_score(y, p)), weighted_auroc(y, p, weights)))
         out.append(spread("auprc", float(average_precision_score(y, p)), weighted_auprc(y, p, weights)))
-    cuts: list[tuple[str, float | None]] = [("50", 0.5), ("tuned", threshold)]
-    for name, cut in cuts:
-        if cut is None:
-            no_cut = "not estimable: no threshold was tuned, too few calibration samples"
+    for name, cut in (("50", np.full(n, 0.5)), ("tuned", thresholds)):
+        without = int(np.isnan(cut).sum())
+        if without:
+            no_cut = f"not estimable: {without} of {n} samples have no tuned threshold, too few calibration samples"
             out += [missing(f"acc_{name}", no_cut), missing(f"f1_macro_{name}", no_cut)]
             continue
         one = np.ones((1, n))
@@ -169,7 +171,13 @@ def estimates(
     out.append(
         spread("brier", float(brier_score_loss(y, p)) if n > 1 else float((p - y)[0] ** 2), _brier(y, p, weights))
     )
-    out += [missing("cal_slope"), missing("cal_intercept")] if few else _calibration(y, p, weights, n, events)
+    if few:
+        out += [missing("cal_slope"), missing("cal_intercept")]
+    elif np.ptp(p) == 0:
+        same = f"not estimable: the same forecast for all, n = {n}"
+        out += [missing("cal_slope", same), missing("cal_intercept", same)]
+    else:
+        out += _calibration(y, p, weights, n, events)
     return out
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lemof_core.batch import Modality, ScaledCohort
 from lemof_core.config import TrainingConfig
+from lemof_core.ecg_signal import MODEL_FS
 from lemof_core.errors import ModelMistake
 from lemof_core.level_heads import LevelPredictor
 
@@ -100,13 +101,13 @@ def train_level_predictor(
     """Leave the predictor trained on `train` (Stage 1), early-stopped on `val`; return its histories by phase."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    augment = modality == "ecg"
+    most = round(config.max_shift_s * MODEL_FS) if modality == "ecg" else 0
 
     def loss_of(rows: np.ndarray, label_weight: float, aux_weight: float, moved: bool) -> Tensor:
         part = cohort.ecg(rows) if modality == "ecg" else cohort.ehr(rows)
         aux = torch.from_numpy(cohort.aux[rows])
         return predictor.loss(
-            _shifted(part, rng) if moved else part,
+            _shifted(part, rng, most) if moved and most else part,
             cohort.targets(rows),
             aux,
             label_weight=label_weight,
@@ -128,7 +129,7 @@ def train_level_predictor(
     def run(phase: str, epochs: int, label_weight: float, aux_weight: float) -> History:
         return fit_epochs(
             predictor,
-            step_loss=lambda rows: loss_of(rows, label_weight, aux_weight, augment),
+            step_loss=lambda rows: loss_of(rows, label_weight, aux_weight, True),
             # The label loss alone decides when to stop, once the label is what is learnt.
             val_loss=val_loss_of(label_weight, 0.0 if label_weight else aux_weight),
             rows=train,
@@ -148,8 +149,12 @@ def train_level_predictor(
     return histories
 
 
-def _shifted(modality: Modality, rng: np.random.Generator, *, most: int = 100) -> Modality:
-    """Return the ECG moved by up to one second (samples wrap round), the same shift for all leads of a record."""
+def _shifted(modality: Modality, rng: np.random.Generator, most: int) -> Modality:
+    """Return the ECG moved by up to `most` samples (they wrap round), the same shift for all leads of a record.
+
+    # NOTE[DIFF] paper: no augmentation (preset `paper`). here (preset `robust`): a shift in time at each step.
+    # because: where a 10 s strip begins means nothing, and 1,500 records are too few to learn that from.
+    """
     signal = modality.tensors["signal"]
     shifts = rng.integers(-most, most + 1, len(signal))
     moved = torch.stack([torch.roll(one, int(shift), dims=-1) for one, shift in zip(signal, shifts, strict=True)])

@@ -64,7 +64,7 @@ def real_recordings() -> list[tuple[str, set[str], np.ndarray, float]]:
     for header in sorted(SHARED_ECGS.glob("*.hea")):
         read = wfdb.rdrecord(str(header.with_suffix("")))
         codes = next(line for line in read.comments if line.startswith("Dx:"))[3:].strip().split(",")
-        ecg_mv = arrange_leads(read.p_signal, sig_name=read.sig_name, units=read.units)
+        ecg_mv = arrange_leads(read.p_signal, sig_name=read.sig_name)
         recordings.append((read.record_name, set(codes), ecg_mv, read.fs))
     return recordings
 

@@ -1,4 +1,4 @@
-"""The model's view of an ECG: lead order by name, units, resampling, gaps, flags, and whole microvolts."""
+"""The model's view of an ECG: lead order by name, resampling, gaps, flags, and whole microvolts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_two_files_with_avf_and_avl_swapped_give_the_same_array(tmp_path: Path) 
         )  # fmt: skip
         read = wfdb.rdrecord(str(tmp_path / record))
         assert tuple(read.sig_name) == order
-        prepared.append(prepare_ecg(read.p_signal, fs=read.fs, sig_name=read.sig_name, units=read.units))
+        prepared.append(prepare_ecg(read.p_signal, fs=read.fs, sig_name=read.sig_name))
     np.testing.assert_array_equal(prepared[0].ecg_mv, prepared[1].ecg_mv)
     assert np.abs(prepared[0].ecg_mv[LEADS.index("aVL")] - prepared[0].ecg_mv[LEADS.index("aVF")]).max() > 0.1
 
@@ -74,21 +74,12 @@ def test_a_clean_record_is_usable_and_carries_no_flag() -> None:
     assert prepared.ecg_mv.dtype == np.float32
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("uV", 1000.0), ("\u00b5V", 1000.0), ("V", 0.001), ("mv", 1.0)])
-def test_the_same_record_in_other_units_gives_the_same_millivolts(unit: str, factor: float) -> None:
-    signal = heartlike()
-    in_mv = prepare_ecg(signal, fs=500, sig_name=LEADS, units=["mV"] * 12)
-    in_unit = prepare_ecg(signal * factor, fs=500, sig_name=LEADS, units=[unit] * 12)
-    # Scaling may move a value over a rounding edge, hence one microvolt.
-    np.testing.assert_allclose(in_unit.ecg_mv, in_mv.ecg_mv, atol=1.01e-3)
-
-
 def test_names_are_read_without_regard_to_case_and_foreign_signals_are_left_out() -> None:
     signal = heartlike()
     names = [lead.upper() for lead in LEADS]
     with_pleth = np.concatenate([np.full((len(signal), 1), 7.0), signal], axis=1)
     np.testing.assert_array_equal(
-        prepare_ecg(with_pleth, fs=500, sig_name=["PLETH", *names], units=["NU", *["mV"] * 12]).ecg_mv,
+        prepare_ecg(with_pleth, fs=500, sig_name=["PLETH", *names]).ecg_mv,
         prepare_ecg(signal, fs=500, sig_name=LEADS).ecg_mv,
     )
 
@@ -269,18 +260,17 @@ def test_mains_are_notched_only_where_there_are_mains() -> None:
     [
         ({"sig_name": ["I", *LEADS[:11]]}, "Lead I occurs twice"),
         ({"sig_name": [f"EEG{k}" for k in range(12)]}, "None of the signals"),
-        ({"units": ["mV"] * 11 + ["mmHg"]}, "'mmHg', which is not a known unit"),
-        ({"units": ["mV"]}, "one name and one unit"),
+        ({"sig_name": ["I"]}, "needs one name"),
         ({"fs": 50.0}, "100 Hz or more"),
         ({"fs": float("nan")}, "100 Hz or more"),
-        ({"p_signal": np.zeros(5000)}, "p_signal must be"),
-        ({"p_signal": np.zeros((1, 12))}, "p_signal must be"),
+        ({"signal_mv": np.zeros(5000)}, "signal_mv must be"),
+        ({"signal_mv": np.zeros((1, 12))}, "signal_mv must be"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_in_one_sentence(changed: dict, message: str) -> None:
-    call = {"p_signal": heartlike(), "fs": 500.0, "sig_name": list(LEADS), "units": ["mV"] * 12} | changed
+    call = {"signal_mv": heartlike(), "fs": 500.0, "sig_name": list(LEADS)} | changed
     with pytest.raises(ModelMistake, match=message) as caught:
-        prepare_ecg(call.pop("p_signal"), **call)
+        prepare_ecg(call.pop("signal_mv"), **call)
     assert "\n" not in str(caught.value)
 
 
@@ -289,7 +279,7 @@ def test_real_recordings_obey_einthoven_after_preparation_and_zeroed_leads_are_f
     flat = {}
     for header in sorted(SHARED_ECGS.glob("*.hea")):
         read = wfdb.rdrecord(str(header.with_suffix("")))
-        prepared = prepare_ecg(read.p_signal, fs=read.fs, sig_name=read.sig_name, units=read.units)
+        prepared = prepare_ecg(read.p_signal, fs=read.fs, sig_name=read.sig_name)
         assert prepared.usable
         one, two, three = prepared.ecg_mv[:3]
         assert np.percentile(np.abs(three - (two - one)), 99) < 0.03

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from core_support import fitted, made_up_cohort, parts
+from core_support import fitted, made_up_cohort, parts, quick
 from scipy.special import expit
 
 from lemof_core.explain.attention import attention_axes, attention_maps
-from lemof_core.explain.gradients import N_BINS, attribute
+from lemof_core.explain.gradients import EHR_TENSORS, N_BINS, attribute, ehr_baseline
 from lemof_core.explain.modalities import input_effects
 from lemof_core.explain.scored import array_specs, score_samples
+from lemof_core.fitting.lemof import fit_lemof
 
 PRESETS = ["robust", "paper"]
 
@@ -49,6 +52,47 @@ def test_input_effects_are_a_shapley_game_of_two() -> None:
     other = input_effects(model, model.scaler.transform(arrays), rows)
     np.testing.assert_allclose(other.v_ecg, found.v_ecg, atol=1e-6)
     assert np.abs(other.v_ehr - found.v_ehr).max() > 1e-6
+
+
+def test_the_background_of_whole_patients_was_learnt_by_no_network() -> None:
+    model = fitted()
+    cal = {made_up_cohort().sample_ids[row] for row in parts()["cal"]}
+    assert set(model.input_background.arrays.sample_ids) <= cal
+    assert model.input_background.arrays.ecg_present.all()
+
+
+def test_standard_errors_are_those_of_a_mean_over_single_background_patients() -> None:
+    model = fitted()
+    cohort, rows = model.scaler.transform(made_up_cohort()), rows_with_ecg(2)
+    found = input_effects(model, cohort, rows)
+    whole = model.input_background.arrays
+    each = [
+        input_effects(replace(model, input_background=model.scaler.transform(whole.take(np.array([k])))), cohort, rows)
+        for k in range(len(whole))
+    ]
+    assert found.n_background == len(each) > 1
+    of_one = {
+        "se_ecg": [one.v_ecg - one.v_none for one in each],
+        "se_ehr": [one.v_ehr - one.v_none for one in each],
+        "se_joint": [one.interaction for one in each],
+    }
+    for name, draws in of_one.items():
+        expected = np.std(draws, axis=0, ddof=1) / np.sqrt(len(each))
+        np.testing.assert_allclose(getattr(found, name), expected, atol=1e-6)
+        assert (expected > 0).all()
+    np.testing.assert_allclose(found.v_ecg, np.mean([one.v_ecg for one in each], axis=0), atol=1e-6)
+    assert np.all(each[0].se_ecg == 0)
+
+
+def test_a_model_without_ecgs_has_the_mean_patient_as_baseline_too() -> None:
+    arrays = made_up_cohort(ecg_share=0.0)
+    model = fit_lemof(arrays, parts(), replace(quick(), fitting="holdout"))
+    cohort = model.scaler.transform(arrays)
+    background = model.input_background
+    assert len(background) == model.config.decision.n_input_background
+    for name, tensor in zip(EHR_TENSORS, ehr_baseline(model), strict=True):
+        np.testing.assert_allclose(tensor[0].numpy(), getattr(background, name).mean(0), atol=1e-6)
+    assert np.isfinite(attribute(model, cohort, parts()["test"][:2], "ehr").feature).all()
 
 
 @pytest.mark.parametrize("path", ["both", "ehr"])

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 import torch
 from core_support import fitted, made_up_cohort, parts, quick
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from lemof_core import training
 from lemof_core.batch import CohortArrays
 from lemof_core.config import RunConfig, TrainingConfig, preset
+from lemof_core.decision import fit_with_held_out
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
 from lemof_core.fitting.folds import make_folds
@@ -163,11 +168,46 @@ def test_auxiliary_targets_are_learnt_without_the_label() -> None:
     cohort = scaler.transform(arrays)
     torch.manual_seed(0)
     predictor = make_predictor("ecg", config, scaler)
-    training = TrainingConfig(max_epochs=0, pretrain_epochs=6)
+    how = TrainingConfig(max_epochs=0, pretrain_epochs=6)
     history = train_level_predictor(
-        predictor, cohort, modality="ecg", train=np.arange(120), val=np.arange(120, 160), config=training, seed=0
+        predictor, cohort, modality="ecg", train=np.arange(120), val=np.arange(120, 160), config=how, seed=0
     )["pretrain"]
     assert min(history.val) < history.val[0]
+
+
+def test_the_paper_preset_moves_no_ecg_and_normalises_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: object) -> None:
+        raise AssertionError("an ECG was moved in time")
+
+    monkeypatch.setattr(training, "_shifted", never)
+    config = replace(quick("paper"), fitting="holdout")
+    model = fit_lemof(made_up_cohort(), parts(), config)
+    cross = model.folds[0].cross
+    assert cross is not None
+    # Eq. 9 to 12 and no more: two directions of three maps, and one weight for each attended number.
+    d, n = config.cross.d, (cross.ecg_info.d, cross.ehr_info.d)
+    maps = sum((q + 1) * d + 2 * (k + 1) * d for q, k in (n, n[::-1]))
+    assert sum(p.numel() for p in cross.parameters()) == maps + 2 * d + 1
+    with pytest.raises(AssertionError, match="moved in time"):
+        fit_lemof(made_up_cohort(), parts(), replace(quick(), fitting="holdout"))
+
+
+def test_what_the_next_stage_reads_is_held_out_as_scikit_learn_holds_out() -> None:
+    rng = np.random.default_rng(0)
+    y, folds = rng.integers(0, 2, 400).astype(float), np.arange(400) % 5
+    ports = rng.normal(size=(400, 6)) + y[:, None]
+    decision, held = fit_with_held_out(ports, y, folds, path="m1", config=preset("paper").decision)
+
+    def held_out(x: np.ndarray) -> np.ndarray:
+        plain = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000)
+        p = cross_val_predict(plain, x, y, cv=PredefinedSplit(folds), method="predict_proba")[:, 1]
+        return np.log(p / (1 - p))
+
+    columns = []
+    for modality, levels in (("ecg", ports[:, :3]), ("ehr", ports[:, 3:])):
+        columns += [held_out(expit(levels)), levels[:, decision.k_star[modality] - 1]]
+    np.testing.assert_allclose(held, held_out(expit(np.stack(columns, axis=1))), atol=0.02)
+    assert np.abs(decision.stages(ports)["O1"] - held).max() > 0.05
 
 
 def test_unknown_settings_are_refused() -> None:

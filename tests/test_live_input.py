@@ -27,7 +27,7 @@ def record(folder: Path, scale: float = 1.0) -> dict[str, bytes]:
 def test_a_wfdb_pair_is_read_as_wfdb_reads_it(tmp_path: Path) -> None:
     ecg = read_wfdb(record(tmp_path))
     expected = wfdb.rdrecord(str(tmp_path / "case"))
-    np.testing.assert_allclose(ecg.p_signal, expected.p_signal)
+    np.testing.assert_allclose(ecg.signal_mv, expected.p_signal)
     assert ecg.sig_name == tuple(LEADS) and ecg.fs == 500
 
 
@@ -38,7 +38,24 @@ def test_microvolts_named_millivolts_are_refused(tmp_path: Path) -> None:
     content = table.to_csv(index=False).encode()
     with pytest.raises(InputMistake, match="microvolts"):
         read_ecg_csv(content, fs=500, unit="mV")
-    assert read_ecg_csv(content, fs=500, unit="uV").units[0] == "uV"
+    read = read_ecg_csv(content, fs=500, unit="uV")
+    assert read.signal_mv.min() == pytest.approx(-0.9) and read.signal_mv.max() == pytest.approx(0.9)
+
+
+def test_microvolts_in_one_lead_are_microvolts_in_that_lead(tmp_path: Path) -> None:
+    signal = np.sin(np.arange(5000) / 50)[:, None] * np.ones(2)
+    wfdb.wrsamp(
+        "case", fs=500, units=["mV", "uV"], sig_name=["I", "V1"], p_signal=signal * [1.0, 1000.0], fmt=["16"] * 2,
+        adc_gain=[1000.0, 1.0], baseline=[0, 0], write_dir=str(tmp_path),
+    )  # fmt: skip
+    read = read_wfdb({path.name: path.read_bytes() for path in tmp_path.iterdir()})
+    np.testing.assert_allclose(read.signal_mv, signal, atol=1e-3)
+
+
+def test_an_ecg_without_a_valid_sample_is_refused() -> None:
+    table = pd.DataFrame(np.full((1000, 12), np.nan), columns=LEADS)
+    with pytest.raises(InputMistake, match="no valid sample"):
+        read_ecg_csv(table.to_csv(index=False).encode(), fs=500, unit="mV")
 
 
 def test_half_a_record_is_refused(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_weighted_ranking_metrics_equal_scikit_learn_on_repeated_rows(seed: int,
 
 def test_estimates_equal_scikit_learn_and_lie_within_their_interval() -> None:
     y, p = scores()
-    found = {one.name: one for one in estimates(y, p, np.arange(300), threshold=0.4, n_draws=200)}
+    found = {one.name: one for one in estimates(y, p, np.arange(300), thresholds=np.full(300, 0.4), n_draws=200)}
     assert found["auroc"].value == pytest.approx(roc_auc_score(y, p))
     assert found["acc_50"].value == pytest.approx(accuracy_score(y, p >= 0.5))
     assert found["f1_macro_tuned"].value == pytest.approx(f1_score(y, p >= 0.4, average="macro"))
@@ -53,12 +53,38 @@ def test_estimates_equal_scikit_learn_and_lie_within_their_interval() -> None:
 
 
 def test_few_events_are_not_estimable_with_their_n() -> None:
-    y = np.r_[np.ones(3), np.zeros(20)]
-    found = {one.name: one for one in estimates(y, np.linspace(0, 1, 23), np.arange(23), threshold=None, n_draws=20)}
+    y, untuned = np.r_[np.ones(3), np.zeros(20)], np.full(23, np.nan)
+    found = {
+        one.name: one for one in estimates(y, np.linspace(0, 1, 23), np.arange(23), thresholds=untuned, n_draws=20)
+    }
     assert found["auroc"].value is None and found["auroc"].note == "not estimable, n = 23, events = 3"
     assert found["acc_50"].value is not None
     assert found["acc_tuned"].value is None
-    assert all(one.n == 0 for one in estimates(np.empty(0), np.empty(0), np.empty(0), threshold=0.5))
+    nobody = np.empty(0)
+    assert all(one.n == 0 for one in estimates(nobody, nobody, nobody, thresholds=nobody))
+
+
+def test_each_sample_is_held_against_its_own_threshold() -> None:
+    y, p = scores()
+    cuts = np.where(np.arange(300) % 3 == 0, 0.2, 0.7)
+    found = {one.name: one for one in estimates(y, p, np.arange(300), thresholds=cuts, n_draws=20)}
+    assert found["acc_tuned"].value == pytest.approx(accuracy_score(y, p >= cuts))
+    assert found["f1_macro_tuned"].value == pytest.approx(f1_score(y, p >= cuts, average="macro"))
+    assert found["acc_tuned"].value != pytest.approx(accuracy_score(y, p >= 0.2))
+    cuts[:4] = np.nan
+    found = {one.name: one for one in estimates(y, p, np.arange(300), thresholds=cuts, n_draws=20)}
+    for name in ("acc_tuned", "f1_macro_tuned"):
+        assert found[name].value is None and "4 of 300 samples have no tuned threshold" in str(found[name].note)
+    assert found["acc_50"].value is not None and found["auroc"].value is not None
+
+
+def test_a_forecast_that_is_the_same_for_all_has_no_calibration_line() -> None:
+    y, _ = scores()
+    same = estimates(y, np.full(300, 0.3), np.arange(300), thresholds=np.full(300, np.nan), n_draws=20)
+    found = {one.name: one for one in same}
+    assert (found["auroc"].value, found["auprc"].value) == (0.5, pytest.approx(y.mean()))
+    assert found["brier"].value == pytest.approx(np.mean((y - 0.3) ** 2))
+    assert found["cal_slope"].value is None and "same forecast for all" in str(found["cal_slope"].note)
 
 
 def test_patients_are_drawn_whole() -> None:

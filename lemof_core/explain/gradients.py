@@ -57,22 +57,16 @@ def _forward(model: LemofModel, path: str) -> Any:
     return both if path == "both" else ehr_only
 
 
-def ehr_baseline(model: LemofModel, cohort: ScaledCohort) -> tuple[Tensor, ...]:
-    """Return the baseline EHR, one row a tensor: the background patients' mean (the normal-scaled 0 without them)."""
-    background = model.input_background
-    if background is not None:
-        ehr = background.ehr(np.arange(len(background)))
-        return tuple(ehr.tensors[name].mean(0, keepdim=True) for name in EHR_TENSORS)
-    ehr = cohort.ehr(np.array([0]))
-    zeros = {name: torch.zeros_like(ehr.tensors[name]) for name in EHR_TENSORS}
-    zeros["since"] = torch.ones_like(zeros["since"])
-    return tuple(zeros[name] for name in EHR_TENSORS)
+def ehr_baseline(model: LemofModel) -> tuple[Tensor, ...]:
+    """Return the baseline EHR, one row a tensor: the background patients' mean."""
+    ehr = model.input_background.ehr(np.arange(len(model.input_background)))
+    return tuple(ehr.tensors[name].mean(0, keepdim=True) for name in EHR_TENSORS)
 
 
 def attribute(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, path: str) -> Attributions:
     """Return the attributions of rows that take the given path, four at a time."""
     method = IntegratedGradients(_forward(model, path))
-    baseline = ehr_baseline(model, cohort)
+    baseline = ehr_baseline(model)
     parts = [_attribute_some(method, cohort, rows[i : i + 4], path, baseline) for i in range(0, len(rows), 4)]
     return Attributions(*(np.concatenate([getattr(p, name) for p in parts]) for name in Attributions.__annotations__))
 

@@ -17,12 +17,18 @@ from lemof_core.fusion.lemof import FoldModel, LemofModel
 
 @dataclass(frozen=True)
 class InputEffects:
-    """Calibrated log-odds (N,) of the four coalitions of {ECG, EHR}; the absent come from whole background patients."""
+    """Calibrated log-odds (N,) of the four coalitions of {ECG, EHR}; the absent come from whole background patients.
+
+    se_*: standard errors (N,) over the background of v_ecg - v_none, v_ehr - v_none and the interaction.
+    """
 
     v_none: np.ndarray
     v_ecg: np.ndarray
     v_ehr: np.ndarray
     v_both: np.ndarray
+    se_ecg: np.ndarray
+    se_ehr: np.ndarray
+    se_joint: np.ndarray
     n_background: int
 
     @property
@@ -81,8 +87,6 @@ def _mixed_ports(fold: FoldModel, ecg_of: _Encoded, ehr_of: _Encoded) -> torch.T
 def input_effects(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) -> InputEffects:
     """Return the four coalition values of rows that have an ECG."""
     background = model.input_background
-    if background is None:
-        raise ValueError("this model keeps no background patients")
     n_background = len(background)
     decision = model.decisions["both"]
     per_fold = [
@@ -90,12 +94,27 @@ def input_effects(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) -> 
     ]
     both = torch.stack([_mixed_ports(fold, x, x) for fold, x, _ in per_fold]).mean(0)
     none = torch.stack([_mixed_ports(fold, b, b) for fold, _, b in per_fold]).mean(0)
-    v_ecg, v_ehr = np.empty(len(rows)), np.empty(len(rows))
+    v_both, none_each = decision.logit(both.numpy()), decision.logit(none.numpy())
+    ecg_each, ehr_each = np.empty((2, len(rows), n_background))  # a column a background patient
     for index in range(len(rows)):
         ones = [(fold, _one(x, index, n_background), b) for fold, x, b in per_fold]
         ecg_kept = torch.stack([_mixed_ports(fold, x, b) for fold, x, b in ones]).mean(0)
         ehr_kept = torch.stack([_mixed_ports(fold, b, x) for fold, x, b in ones]).mean(0)
-        v_ecg[index] = decision.logit(ecg_kept.numpy()).mean()
-        v_ehr[index] = decision.logit(ehr_kept.numpy()).mean()
-    v_none = np.full(len(rows), decision.logit(none.numpy()).mean())
-    return InputEffects(v_none, v_ecg, v_ehr, decision.logit(both.numpy()), n_background)
+        ecg_each[index] = decision.logit(ecg_kept.numpy())
+        ehr_each[index] = decision.logit(ehr_kept.numpy())
+    return InputEffects(
+        v_none=np.full(len(rows), none_each.mean()),
+        v_ecg=ecg_each.mean(1),
+        v_ehr=ehr_each.mean(1),
+        v_both=v_both,
+        se_ecg=_standard_error(ecg_each - none_each),
+        se_ehr=_standard_error(ehr_each - none_each),
+        se_joint=_standard_error(none_each - ecg_each - ehr_each),
+        n_background=n_background,
+    )
+
+
+def _standard_error(each: np.ndarray) -> np.ndarray:
+    """Return the standard error (N,) of the mean over the columns; zero where there is but one."""
+    n = each.shape[1]
+    return each.std(1, ddof=1) / np.sqrt(n) if n > 1 else np.zeros(len(each))

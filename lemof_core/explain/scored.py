@@ -19,6 +19,8 @@ from lemof_core.explain.owen import branch_phi
 from lemof_core.explain.selection import selection_phi
 from lemof_core.fusion.lemof import LemofModel
 
+_EFFECT_COLUMNS = ("v_none", "v_ecg", "v_ehr", "v_both", "se_ecg", "se_ehr", "se_joint")
+
 
 @dataclass(frozen=True)
 class ArraySpec:
@@ -120,7 +122,7 @@ def score_samples(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, *, 
             _explain(model, cohort, rows, at, path, arrays)
             if path == "both":
                 effects += _effect_rows(model, cohort, rows[at], ids[at])
-    columns = ["sample_id", "v_none", "v_ecg", "v_ehr", "v_both", "n_background"]
+    columns = ["sample_id", *_EFFECT_COLUMNS, "n_background"]
     return Scored(
         predictions, pd.DataFrame(levels), pd.DataFrame(branches), pd.DataFrame(effects, columns=columns), arrays
     )
@@ -162,13 +164,11 @@ def _branch_rows(model: LemofModel, ids: np.ndarray, ports: np.ndarray, path: st
 
 def _effect_rows(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, ids: np.ndarray) -> list[dict[str, Any]]:
     found = input_effects(model, cohort, rows)
+    each = {name: getattr(found, name) for name in _EFFECT_COLUMNS}
     return [
         {
             "sample_id": sample_id,
-            "v_none": found.v_none[i],
-            "v_ecg": found.v_ecg[i],
-            "v_ehr": found.v_ehr[i],
-            "v_both": found.v_both[i],
+            **{name: values[i] for name, values in each.items()},
             "n_background": found.n_background,
         }
         for i, sample_id in enumerate(ids)

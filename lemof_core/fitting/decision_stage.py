@@ -9,7 +9,9 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from lemof_core.batch import ScaledCohort
+from lemof_core.config import RunConfig
 from lemof_core.decision import IDENTITY_PLATT, fit_decision, fit_platt
+from lemof_core.ehr_series import Scaler
 from lemof_core.fitting.cross_stage import PairChoice
 from lemof_core.fitting.level_stage import enough
 from lemof_core.fusion.lemof import LemofModel
@@ -17,6 +19,7 @@ from lemof_core.level_importance import choice_frequency, mean_abs_phi
 from lemof_core.logistic import Logistic, fit_logistic
 from lemof_core.training import Progress
 
+_FEWEST_BACKGROUND = 4  # patients: fewer have no standard error worth the name
 Held = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # rows, ports, labels, fold of each
 
 
@@ -49,7 +52,7 @@ def calibrate(
     else:
         facts["not_estimable"]["calibration"] = f"not estimable, n = {len(use)}, events = {int(y.sum())} in cal"
     decision = model.decisions[path] = model.decisions[path].calibrated(platt)
-    facts |= {"threshold": threshold, "base_rate": float(labels.mean())}
+    facts |= {"threshold": threshold, "base_rate": float(labels.mean()), "n_base": len(labels)}
     _keep_background(model, cohort, held, path, meta)
     background = model.port_background[path]
     facts |= {"base_logit": float(decision.logit(background).mean())}
@@ -86,9 +89,22 @@ def _keep_background(model: LemofModel, cohort: ScaledCohort, held: Held, path: 
     chosen = np.sort(rng.permutation(pool)[: config.n_background])
     model.port_background[path] = ports[chosen]
     model.background_ids[path] = tuple(cohort.arrays.sample_ids[int(row)] for row in rows[chosen])
-    if path == "both":
-        whole = rows[chosen[np.linspace(0, len(chosen) - 1, min(config.n_input_background, len(chosen))).astype(int)]]
-        model.input_background = model.scaler.transform(cohort.arrays.take(whole))
+
+
+def choose_input_background(
+    cohort: ScaledCohort, scaler: Scaler, splits: dict[str, np.ndarray], config: RunConfig, *, has_ecg: bool
+) -> ScaledCohort:
+    """Return whole patients that no network learnt on: they stand in for an absent modality in `input_phi`.
+
+    They come from cal; where it holds fewer than four that will do, from val, then meta, then train.
+    """
+    for name in ("cal", "val", "meta", "train"):
+        pool = splits[name]
+        pool = pool[cohort.arrays.ecg_present[pool]] if has_ecg else pool
+        if len(pool) >= _FEWEST_BACKGROUND or name == "train":
+            break
+    chosen = np.random.default_rng(config.seed + 2).permutation(pool)[: config.decision.n_input_background]
+    return scaler.transform(cohort.arrays.take(np.sort(chosen)))
 
 
 def _refits(

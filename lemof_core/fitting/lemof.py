@@ -10,7 +10,7 @@ import numpy as np
 
 from lemof_core.batch import CohortArrays, ScaledCohort
 from lemof_core.config import RunConfig
-from lemof_core.decision import PORTS, Decision, fit_decision
+from lemof_core.decision import PORTS, Decision, fit_decision, fit_with_held_out
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
 from lemof_core.fitting.cross_stage import (
@@ -21,7 +21,7 @@ from lemof_core.fitting.cross_stage import (
     cross_logits,
     fit_cross,
 )
-from lemof_core.fitting.decision_stage import calibrate, level_choice_rows
+from lemof_core.fitting.decision_stage import calibrate, choose_input_background, level_choice_rows
 from lemof_core.fitting.folds import Fold, make_folds
 from lemof_core.fitting.level_stage import FoldLevels, LevelCache, cache_levels, enough, fit_levels
 from lemof_core.fitting.workers import run_all
@@ -38,9 +38,10 @@ def quiet(what: str, done: int, total: int) -> None:
 def fit_lemof(
     arrays: CohortArrays, splits: dict[str, np.ndarray], config: RunConfig, *, progress: Progress = quiet
 ) -> LemofModel:
-    """Return the model fitted in the stages of design: levels on train, stack on held-out rows, Platt on cal.
+    """Return the model fitted in stages: levels and Module 2 by fold, the stack on held-out rows, Platt on cal.
 
-    splits: name -> rows; train, val, meta and cal are used, test is not looked at.
+    splits: name -> rows; train, val, meta and cal are used, test is not looked at. Preprocessing is fitted on train;
+    under oof5 encoders, Module 2 and G learn on train and meta, under holdout encoders on train and G on meta.
     Raises ModelMistake where a class is missing from what the networks learn from.
     """
     started = time.monotonic()
@@ -78,7 +79,7 @@ def fit_lemof(
         refits={},
         port_background={},
         background_ids={},
-        input_background=None,
+        input_background=choose_input_background(cohort, scaler, used, config, has_ecg=has_ecg),
         calibration={},
     )
     for path in decisions:
@@ -170,7 +171,8 @@ def _fit_both(
     """Return the fold models with Module 2, the choice of its levels, and the uncalibrated decision."""
     cohort, present = stack.cohort, stack.present
     _, _, y, fold_of = stack.held_rows("m1")
-    first = fit_decision(stack.held_ports("m1")[1], y, fold_of, path="m1", config=config.decision)
+    ports = stack.held_ports("m1")[1]
+    first, held_first = fit_with_held_out(ports, y, fold_of, path="m1", config=config.decision)
     val = stack.val[present[stack.val]]
 
     def train(number: int, pair: tuple[int, int]) -> tuple[FoldModel, np.ndarray, np.ndarray]:
@@ -186,7 +188,7 @@ def _fit_both(
         pair = (first.k_star["ecg"], first.k_star["ehr"])
         choice = PairChoice(pair, {}, {pair: 1.0})
     else:
-        choice = _search_pair(stack, first, config, train)
+        choice = _search_pair(stack, held_first, config, train)
     models = []
     for number in range(len(stack.stages)):
         model, held, logits = train(number, choice.pair)
@@ -196,19 +198,20 @@ def _fit_both(
     return models, choice, fit_decision(ports, y, fold_of, path="both", config=config.decision)
 
 
-def _search_pair(stack: _Stack, first: Decision, config: RunConfig, train: Any) -> PairChoice:
-    """Return the pair of levels with the best cross-validated gain over M1 in the first folds."""
+def _search_pair(stack: _Stack, held_first: np.ndarray, config: RunConfig, train: Any) -> PairChoice:
+    """Return the pair of levels with the best cross-validated gain over M1 in the first folds.
+
+    held_first: y_O1 of the held rows, cross-fitted: an in-sample M1 would make every pair look useless.
+    """
     numbers = range(min(N_SEARCH_FOLDS, len(stack.stages)))
-    rows, ports, labels, _ = stack.held_rows("m1")
+    rows, _, labels, _ = stack.held_rows("m1")
     position = {int(row): index for index, row in enumerate(rows)}
     at, candidates = np.empty(0, dtype=np.int64), {}
     for pair in candidate_pairs(config):
         found = [train(number, pair)[1:] for number in numbers]
         at = np.array([position[int(row)] for held, _ in found for row in held])
         candidates[pair] = np.concatenate([logits for _, logits in found])
-    return choose_pair(
-        first.logit(ports[at]), candidates, labels[at], n_draws=config.decision.n_bootstrap, seed=config.seed
-    )
+    return choose_pair(held_first[at], candidates, labels[at], n_draws=config.decision.n_bootstrap, seed=config.seed)
 
 
 def _numbered(progress: Progress, number: int, total: int) -> Progress:

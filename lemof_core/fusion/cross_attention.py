@@ -63,10 +63,14 @@ class CrossAttention(nn.Module):
     """Module 2 on one pair of levels. EHR level 0 means M2's own tokens of the raw series.
 
     # NOTE[DIFF] paper: no residual, one head, a logistic on the concatenated attention (preset `paper`).
-    # here (preset `robust`): residual, 4 heads, small MLP head, own EHR tokens, and a skip from the ECG's read-out
-    # quantities and the raw EHR. because: the literal form cannot use a planted interaction that the tokens do hold.
+    # here (preset `robust`): residual, 4 heads, LayerNorm, small MLP head, own EHR tokens, and a skip from the ECG's
+    # read-out quantities and the raw EHR. because: the literal form cannot use a planted interaction that the tokens
+    # do hold.
     # NOTE[DIFF] paper: eq. 12 concatenates the attention outputs. here: their mean over query tokens first.
     # because: G needs a vector of fixed size.
+    # NOTE[DIFF] paper: G_O2 is fitted like the other G (a logistic regression on finished features). here: attention
+    # and output are learnt together by gradient, stopped early on val. because: the paper names no loss that would
+    # train the attention before its G, and a frozen random attention is not what it draws.
     """
 
     def __init__(
@@ -100,7 +104,7 @@ class CrossAttention(nn.Module):
             )
             self.raw_skip = nn.Sequential(nn.Dropout(config.dropout / 2), nn.Linear(n_raw, d))
             d_joint += 2 * d
-        self.norm = nn.LayerNorm(d_joint)
+        self.norm = nn.LayerNorm(d_joint) if config.norm else nn.Identity()
         self.hidden = (
             nn.Sequential(nn.Linear(d_joint, d), nn.ReLU(), nn.Dropout(config.dropout))
             if config.mlp_head

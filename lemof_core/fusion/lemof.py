@@ -103,7 +103,7 @@ class LemofModel:
     refits: dict[str, np.ndarray]  # path -> (n_bootstrap, n_weights) vectors of refitted decisions
     port_background: dict[str, np.ndarray]  # path -> (M, n_ports) rows that absent ports are averaged over
     background_ids: dict[str, tuple[str, ...]]  # path -> their sample ids
-    input_background: ScaledCohort | None  # whole patients for input_phi
+    input_background: ScaledCohort  # whole patients that no network learnt on: input_phi, baseline of the gradients
     calibration: dict[str, dict[str, Any]]  # path -> threshold, n, events, base values
     level_choices: list[dict[str, Any]] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,11 +109,22 @@ def _aux(store: Store, frame: pd.DataFrame, present: np.ndarray) -> np.ndarray:
     return out
 
 
-def describe_data(store: Store, cohort: Cohort) -> dict[str, Any]:
-    """Return what a run keeps of the data it was fitted on: names, counts by split, units of the variables."""
+def describe_data(store: Store, cohort: Cohort, task: str) -> dict[str, Any]:
+    """Return what a run keeps of the data it was fitted on.
+
+    Names, what is predicted and when, counts by split, the patients of every split but test, units of the variables.
+    """
     datasets = read.datasets(store)
     labels = cohort.arrays.labels
+    definition = read.task_definition(store, task)
     return {
+        "t0_hours": definition["t0_hours"],
+        "cut_hours": definition["cut_hours"],
+        "fit_patients": {
+            name: sorted({int(subject) for subject in cohort.arrays.subject_ids[rows]})
+            for name, rows in cohort.splits.items()
+            if name != "test"
+        },
         "datasets": datasets["name"].tolist(),
         "synthetic": bool(datasets["synthetic"].any()),
         "surrogate_ecg": bool(datasets["surrogate_ecg"].any()),
@@ -131,6 +142,27 @@ def describe_data(store: Store, cohort: Cohort) -> dict[str, Any]:
 def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     rows: list[dict[Any, Any]] = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return rows
+
+
+def refuse_other_definition(store: Store, run: Mapping[str, Any]) -> None:
+    """Raise InputMistake where the store's samples of the run's task have another t0 or another cut."""
+    there = read.task_definition(store, run["task"])
+    if (there["t0_hours"], there["cut_hours"]) != (run["t0_hours"], run["cut_hours"]):
+        raise InputMistake(
+            f"run {run['run_id']} predicts {_defined(run)}, the store's samples are made for {_defined(there)}: "
+            f"train a run on this store, or ingest with the run's --t0-hours and --cut-days into a new store (--db)"
+        )
+
+
+def _defined(row: Mapping[str, Any]) -> str:
+    cut = "" if row["cut_hours"] is None else f" for a cut of {row['cut_hours']:g} h"
+    return f"at {row['t0_hours']:g} h{cut}"
+
+
+def splits_for(fit_patients: Mapping[str, Sequence[int]], subject_ids: np.ndarray) -> np.ndarray:
+    """Return the part (N,) of each patient for a run fitted elsewhere: where its fit used the patient, else test."""
+    part_of = {subject: name for name, subjects in fit_patients.items() for subject in subjects}
+    return np.array([part_of.get(int(subject), "test") for subject in subject_ids], dtype=object)
 
 
 def refuse_absent(frame: pd.DataFrame, *, optional: Sequence[str]) -> pd.DataFrame:

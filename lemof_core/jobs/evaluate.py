@@ -18,21 +18,22 @@ from lemof_core.metrics import Estimate, estimates
 
 AGE_BANDS = ((18, 45), (45, 65), (65, 80), (80, 200))
 INNER_METRICS = ("auroc", "auprc")  # of inner predictions: they are not calibrated on their own
+FORECAST_METRICS = (*INNER_METRICS, "brier")
+CLASS_METRICS = (*FORECAST_METRICS, "acc_50", "f1_macro_50")
 
 
 def evaluate(
     store: Store, run_id: str | None = None, *, task: str = "los", split: str = "test", progress: Report = quiet
 ) -> dict[str, Any]:
     """Leave the run's metrics on the split in the store, overall and by stratum; return the overall ones."""
-    run_id = run_id or read_results.newest_run(store, task)
-    task = str(read_results.run(store, run_id)["task"])
+    run = read_results.run(store, run_id or read_results.newest_run(store, task))
+    run_id, task = str(run["run_id"]), str(run["task"])
     predicted = read_results.predictions(store, run_id, split)
     predicted = predicted[predicted["label"].notna()].reset_index(drop=True)
     if predicted.empty:
         raise InputMistake(f"run {run_id} has no prediction with a known outcome on {split}: run `lemof score` first")
     cuts = read_results.calibrations(store, run_id).set_index("path")["threshold"]
-    path = "both" if "both" in cuts.index else "ehr"
-    threshold = None if pd.isna(cuts[path]) else float(cuts[path])
+    predicted["threshold"] = predicted["path"].map(cuts).astype(float)
     strata = list(_strata(store, task, predicted))
     rows: list[dict[str, Any]] = []
     for number, (kind, name, chosen) in enumerate(strata):
@@ -40,10 +41,10 @@ def evaluate(
         for deaths in ("with", "without") if kind in ("all", "disease") else ("with",):
             keep = chosen if deaths == "with" else chosen & ~predicted["died_before_cut"].to_numpy(bool)
             some = predicted[keep]
-            found = estimates(*_columns(some), threshold=threshold)
+            found = estimates(*_columns(some), thresholds=some["threshold"].to_numpy())
             rows += [_row("final", kind, name, deaths, one) for one in found]
             if kind in ("all", "disease"):
-                rows += _majority_rows(some, kind, name, deaths)
+                rows += _constant_rows(some, run["n_by_split"], kind, name, deaths)
         progress("strata", number + 1, len(strata))
     rows += _inner_rows(store, run_id, predicted)
     results.replace_metrics(store, run_id, split, pd.DataFrame(rows))
@@ -82,15 +83,28 @@ def _strata(store: Store, task: str, predicted: pd.DataFrame) -> Iterator[tuple[
     yield "ecg", "without ECG", ~with_ecg
 
 
-def _majority_rows(some: pd.DataFrame, kind: str, stratum: str, deaths: str) -> list[dict[str, Any]]:
-    """Return what always saying the commoner class would score: the floor that every accuracy must beat."""
-    y = some["label"].to_numpy(float)
-    if len(y) == 0:
+def _constant_rows(
+    some: pd.DataFrame, n_by_split: dict[str, dict[str, int]], kind: str, stratum: str, deaths: str
+) -> list[dict[str, Any]]:
+    """Return what forecasts score that look at no patient: the floors that every accuracy and Brier score must beat.
+
+    `majority` says for sure the class that was the commoner one in the parts the run was fitted with; `base_rate` gives
+    everybody the share of label 1 in them.
+    """
+    fitted = [counts for part, counts in n_by_split.items() if part != "test"]
+    n, events = (sum(int(counts[key]) for counts in fitted) for key in ("n", "events"))
+    if n == 0:
         return []
-    share = float(max(y.mean(), 1 - y.mean()))
-    values = {"acc_50": share, "f1_macro_50": share / (1 + share), "brier": share * (1 - share), "auroc": 0.5}
-    n, events = len(y), int(y.sum())
-    return [_row("majority", kind, stratum, deaths, Estimate(k, v, None, None, n, events)) for k, v in values.items()]
+    y, _, subjects = _columns(some)
+    forecasts = {
+        "majority": (float(2 * events > n), CLASS_METRICS),
+        "base_rate": (events / n, FORECAST_METRICS),
+    }
+    rows = []
+    for source, (forecast, names) in forecasts.items():
+        found = estimates(y, np.full(len(y), forecast), subjects, thresholds=np.full(len(y), np.nan))
+        rows += [_row(source, kind, stratum, deaths, one) for one in found if one.name in names]
+    return rows
 
 
 def _inner_rows(store: Store, run_id: str, predicted: pd.DataFrame) -> list[dict[str, Any]]:
@@ -109,6 +123,6 @@ def _inner_rows(store: Store, run_id: str, predicted: pd.DataFrame) -> list[dict
     rows = []
     for source, score in scores.items():
         probability = score if source == "final_paired" else expit(score)
-        found = estimates(y, probability, subjects, threshold=None)
+        found = estimates(y, probability, subjects, thresholds=np.full(len(y), np.nan))
         rows += [_row(source, "all", "all", "with", one) for one in found if one.name in INNER_METRICS]
     return rows

@@ -77,8 +77,8 @@ def prepare_one(named_record: tuple[int, Path]) -> Prepared:
     study_id, record = named_record
     try:
         signal = ecg_wfdb.read_signal(record)
-        ecg = prepare_ecg(signal.p_signal, fs=signal.fs, sig_name=signal.sig_name, units=signal.units)
-        arranged = arrange_leads(signal.p_signal, sig_name=signal.sig_name, units=signal.units)
+        ecg = prepare_ecg(signal.signal_mv, fs=signal.fs, sig_name=signal.sig_name)
+        arranged = arrange_leads(signal.signal_mv, sig_name=signal.sig_name)
     except (InputMistake, ModelMistake) as mistake:
         return Prepared(study_id, None, None, False, {}, str(mistake))
     measured = measure_ecg(arranged, signal.fs)

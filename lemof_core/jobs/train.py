@@ -27,7 +27,7 @@ def train(store: Store, config: RunConfig, *, progress: Report = quiet) -> dict[
     cohort = load_cohort(store, config.task)
     progress("reading the cohort", len(cohort.arrays), len(cohort.arrays))
     model = fit_lemof(cohort.arrays, cohort.splits, config, progress=progress)
-    data = describe_data(store, cohort)
+    data = describe_data(store, cohort, config.task)
     store.runs_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.runs_folder) as draft:
         folder = Path(draft) / "model"
@@ -73,8 +73,10 @@ def register(store: Store, folder: Path, *, shipped: bool) -> str:
         "n_by_split": data["n_by_split"],
         "not_estimable": report["not_estimable"],
         "fit_report": {key: value for key, value in report.items() if key != "not_estimable"},
+        "t0_hours": data["t0_hours"],
+        "cut_hours": data["cut_hours"],
     }
-    keys = ("threshold", "n", "events", "base_logit", "base_p", "base_rate")
+    keys = ("threshold", "n", "events", "base_logit", "base_p", "base_rate", "n_base")
     calibrations = [
         {"path": path, "slope": stage["platt"]["weights"][0], "intercept": stage["platt"]["intercept"]}
         | {key: document["calibration"][path][key] for key in keys}

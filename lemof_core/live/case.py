@@ -12,9 +12,9 @@ from safetensors.numpy import load, save
 
 @dataclass(frozen=True)
 class LiveCase:
-    """One patient as a bedside would hand it over.
+    """One patient as a bedside would hand it over. When the prediction is made is not the case's to say but the run's.
 
-    p_signal (sig_len, n_sig) with fs (Hz), sig_name, units; None without an ECG.
+    signal_mv (sig_len, n_sig) mV with fs (Hz) and sig_name; None without an ECG.
     values: one row per charted value: variable name, seconds from ICU admission, value in the catalogue's unit, and
     seconds to when it was stored (NaN where unknown). static: name -> value in the catalogue's unit.
     """
@@ -24,16 +24,18 @@ class LiveCase:
     value: np.ndarray = field(default_factory=lambda: np.empty(0))
     stored_offset_s: np.ndarray = field(default_factory=lambda: np.empty(0))
     static: dict[str, float] = field(default_factory=dict)
-    t0_offset_s: int = 24 * 3600
-    p_signal: np.ndarray | None = None
+    signal_mv: np.ndarray | None = None
     fs: float = 500.0
     sig_name: tuple[str, ...] = ()
-    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class LiveResult:
-    """The answer: the stored tables' columns as lists of rows, arrays by name, and notes for the reader."""
+    """The answer: the stored tables' columns as lists of rows, arrays by name, and notes for the reader.
+
+    given: what the model read of the health record: n_values, n_variables of n_series series variables, fewest (the
+    least n_variables among the fit patients that the run keeps), static (name -> value).
+    """
 
     prediction: dict[str, Any]
     branch_values: list[dict[str, Any]]
@@ -44,6 +46,7 @@ class LiveResult:
     axes: dict[str, Any]
     quality: dict[str, list[str]] | None
     measurements: dict[str, float]
+    given: dict[str, Any]
     notes: list[str]
 
 
@@ -68,14 +71,12 @@ def case_message(case: LiveCase, run_folder: str) -> bytes:
         "run_folder": run_folder,
         "variable": list(case.variable),
         "static": case.static,
-        "t0_offset_s": case.t0_offset_s,
         "fs": case.fs,
         "sig_name": list(case.sig_name),
-        "units": list(case.units),
     }
     arrays = {name: np.asarray(getattr(case, name), float) for name in ("offset_s", "value", "stored_offset_s")}
-    if case.p_signal is not None:
-        arrays["p_signal"] = np.asarray(case.p_signal, dtype=np.float64)
+    if case.signal_mv is not None:
+        arrays["signal_mv"] = np.asarray(case.signal_mv, dtype=np.float64)
     return pack(document, arrays)
 
 
@@ -87,11 +88,9 @@ def read_case(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> LiveCa
         value=arrays["value"],
         stored_offset_s=arrays["stored_offset_s"],
         static={name: float(value) for name, value in document["static"].items()},
-        t0_offset_s=int(document["t0_offset_s"]),
-        p_signal=arrays.get("p_signal"),
+        signal_mv=arrays.get("signal_mv"),
         fs=float(document["fs"]),
         sig_name=tuple(document["sig_name"]),
-        units=tuple(document["units"]),
     )
 
 

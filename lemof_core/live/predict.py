@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from lemof_core.batch import CohortArrays
 from lemof_core.ecg_measure import measure_ecg
-from lemof_core.ecg_signal import PreparedEcg, arrange_leads, prepare_ecg, to_int16_uv
-from lemof_core.ehr_series import hourly_grid
+from lemof_core.ecg_signal import PreparedEcg, arrange_leads, prepare_ecg
 from lemof_core.errors import ModelMistake
 from lemof_core.explain.scored import array_specs, score_samples
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.live.case import LiveCase
+from lemof_core.live.one_row import one_row
 
-SAMPLE_ID = "live"
+REQUIRED = ("age", "sex")
+FEWEST_ANYWHERE = 5  # known variables below which the reader is warned whatever the fit patients had
 
 
-def predict_case(
-    model: LemofModel, variables: list[dict[str, Any]], case: LiveCase
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return (document, arrays) of a LiveResult; raise ModelMistake for what cannot be read."""
+@dataclass(frozen=True)
+class LiveModel:
+    """A loaded run: the model, the catalogue's rows it was fitted with, and t0 in hours from ICU admission."""
+
+    model: LemofModel
+    variables: list[dict[str, Any]]
+    t0_hours: float
+
+
+def predict_case(live: LiveModel, case: LiveCase) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return (document, arrays) of a LiveResult; raise ModelMistake for what cannot be read or predicted."""
     notes: list[str] = []
+    model = live.model
     ecg, measured = _prepare(case, notes)
-    arrays = _one_row(model, case, variables, ecg, notes)
-    cohort = model.scaler.transform(arrays)
-    scored = score_samples(model, cohort, np.array([0]))
+    arrays, n_values = one_row(model.scaler, live.variables, live.t0_hours, case, ecg, notes)
+    given = _given(live, case, arrays.series[0], n_values, notes)
+    scored = score_samples(model, model.scaler.transform(arrays), np.array([0]))
     prediction = scored.predictions.iloc[0].to_dict()
     if ecg is None or not ecg.usable:
         notes.append("Predicted from the health record alone: the model has a path of its own for that.")
@@ -40,9 +48,47 @@ def predict_case(
         "axes": {name: spec.axes for name, spec in array_specs(model).items()},
         "quality": None if ecg is None else {lead: list(flags) for lead, flags in ecg.quality.items()},
         "measurements": measured,
+        "given": given,
         "notes": notes,
     }
     return document, {name: rows[0] for name, rows in scored.arrays.items()}
+
+
+def _given(live: LiveModel, case: LiveCase, series: np.ndarray, n_values: int, notes: list[str]) -> dict[str, Any]:
+    """Return what is known of the patient; refuse what no path was fitted for, and warn where little is known.
+
+    An ECG with an empty record is such a case: every fit patient had a record, so no path reads an ECG alone.
+    """
+    missing = [name for name in REQUIRED if name in live.model.scaler.static_names and name not in case.static]
+    if missing:
+        raise ModelMistake(f"{' and '.join(missing)} must be given: every patient of the fit had them")
+    n_known, n_series = _n_known(series), len(series)
+    if not n_known:
+        raise ModelMistake(
+            "no vital sign or laboratory value reaches the model, and no path was fitted for an ECG alone: give values "
+            f"charted in the {series.shape[-1]} h before the prediction at {live.t0_hours:g} h after ICU admission"
+        )
+    in_fit = [_n_known(own) for own in live.model.input_background.arrays.series]
+    fewest = min(in_fit)
+    if n_known < max(fewest, FEWEST_ANYWHERE):
+        notes.insert(
+            0,
+            f"Only {n_known} of {n_series} vital signs and laboratory values are known. The {len(in_fit)} fit patients "
+            f"that this run keeps had {fewest} to {max(in_fit)}: so sparse a record was hardly seen in the fit, and "
+            "the probability below mostly says what is unknown.",
+        )
+    return {
+        "n_values": n_values,
+        "n_variables": n_known,
+        "n_series": n_series,
+        "fewest": fewest,
+        "static": dict(case.static),
+    }
+
+
+def _n_known(series: np.ndarray) -> int:
+    """Return how many of the variables of (V, H) have a value in some hour."""
+    return int(np.isfinite(series).any(axis=-1).sum())
 
 
 def _plain(value: Any) -> Any:
@@ -52,11 +98,10 @@ def _plain(value: Any) -> Any:
 
 
 def _prepare(case: LiveCase, notes: list[str]) -> tuple[PreparedEcg | None, dict[str, float]]:
-    if case.p_signal is None:
+    if case.signal_mv is None:
         return None, {}
-    units = case.units or None
-    ecg = prepare_ecg(case.p_signal, fs=case.fs, sig_name=case.sig_name, units=units)
-    arranged = arrange_leads(case.p_signal, sig_name=case.sig_name, units=units)
+    ecg = prepare_ecg(case.signal_mv, fs=case.fs, sig_name=case.sig_name)
+    arranged = arrange_leads(case.signal_mv, sig_name=case.sig_name)
     if not ecg.usable:
         notes.append("The ECG is not good enough to predict from; see the quality flags of its leads.")
     flagged = {lead: flags for lead, flags in ecg.quality.items() if flags}
@@ -64,65 +109,3 @@ def _prepare(case: LiveCase, notes: list[str]) -> tuple[PreparedEcg | None, dict
         notes.append("ECG quality: " + "; ".join(f"{lead}: {', '.join(flags)}" for lead, flags in flagged.items()))
     measured = measure_ecg(arranged, case.fs)
     return ecg, {name: float(value) for name, value in measured.items() if np.isfinite(value)}
-
-
-def _one_row(
-    model: LemofModel, case: LiveCase, variables: list[dict[str, Any]], ecg: PreparedEcg | None, notes: list[str]
-) -> CohortArrays:
-    """Return the case as a cohort of one."""
-    scaler = model.scaler
-    column = {name: index for index, name in enumerate(scaler.series_names)}
-    unknown = sorted(
-        {name for name in case.variable if name not in column} | (set(case.static) - set(scaler.static_names))
-    )
-    if unknown:
-        known = ", ".join((*scaler.series_names, *scaler.static_names))
-        raise ModelMistake(f"unknown variable {', '.join(unknown)}; this model knows: {known}")
-    values = pd.DataFrame(
-        {
-            "row": 0,
-            "column": [column[name] for name in case.variable],
-            "offset_s": case.offset_s,
-            "stored_offset_s": case.stored_offset_s,
-            "value": case.value,
-        }
-    )
-    values = values[_plausible(case, variables, notes)]
-    late = (values["offset_s"] > case.t0_offset_s) | (values["stored_offset_s"] > case.t0_offset_s)
-    if late.any():
-        notes.append(f"{int(late.sum())} values charted or stored after the prediction time were not used.")
-    t0 = np.array([case.t0_offset_s])
-    series = hourly_grid(values, n_samples=1, n_variables=len(column), t0_offset_s=t0)
-    static = np.array([[case.static.get(name, np.nan) for name in scaler.static_names]], dtype=np.float32)
-    usable = ecg is not None and ecg.usable
-    ecg_uv = to_int16_uv(ecg.ecg_mv)[None] if ecg is not None and usable else np.zeros((1, 12, 1000), dtype=np.int16)
-    return CohortArrays(
-        sample_ids=(SAMPLE_ID,),
-        subject_ids=np.zeros(1, dtype=np.int64),
-        ecg_uv=ecg_uv,
-        ecg_present=np.array([usable]),
-        series=series,
-        static=static,
-        labels=np.zeros(1, dtype=np.float32),
-        aux=np.full((1, len(scaler.aux_names)), np.nan, dtype=np.float32),
-        series_names=scaler.series_names,
-        static_names=scaler.static_names,
-        aux_names=scaler.aux_names,
-    )
-
-
-def _plausible(case: LiveCase, variables: list[dict[str, Any]], notes: list[str]) -> np.ndarray:
-    """Return (n,) which values lie within their variable's plausible range; say what was left out."""
-    limits = {row["name"]: row for row in variables}
-    keep = np.ones(len(case.variable), dtype=bool)
-    for index, (name, value) in enumerate(zip(case.variable, case.value, strict=True)):
-        row = limits.get(name, {})
-        low, high = row.get("low"), row.get("high")
-        if not np.isfinite(value) or (low is not None and value < low) or (high is not None and value > high):
-            keep[index] = False
-            notes.append(
-                f"{row.get('label', name)} {value:g} {row.get('unit', '')} is outside the plausible range "
-                f"{low:g} to {high:g} "
-                "and was not used; is the unit right?"
-            )
-    return keep

@@ -6,7 +6,6 @@ import os
 import sys
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
 
 from lemof_core.live.pipe import read_message, write_message
 
@@ -25,21 +24,20 @@ def main() -> None:
     from lemof_core.checkpoint import load_model, read_document
     from lemof_core.errors import ModelMistake
     from lemof_core.live.case import pack, read_case, unpack
-    from lemof_core.live.predict import predict_case
+    from lemof_core.live.predict import LiveModel, predict_case
 
     torch.set_num_threads(N_THREADS)
-    models: OrderedDict[str, tuple[Any, list[dict[str, Any]]]] = OrderedDict()
+    models: OrderedDict[str, LiveModel] = OrderedDict()
     while (message := read_message(sys.stdin.buffer)) is not None:
         document, arrays = unpack(message)
         try:
             folder = document["run_folder"]
             if folder not in models:
-                extra = read_document(Path(folder))["extra"]
-                models[folder] = (load_model(Path(folder)), extra.get("data", {}).get("variables", []))
+                data = read_document(Path(folder))["extra"]["data"]
+                models[folder] = LiveModel(load_model(Path(folder)), data["variables"], data["t0_hours"])
                 if len(models) > KEPT_MODELS:
                     models.popitem(last=False)
-            model, variables = models[folder]
-            found, numbers = predict_case(model, variables, read_case(document, arrays))
+            found, numbers = predict_case(models[folder], read_case(document, arrays))
             write_message(answers, pack({"ok": found}, numbers))
         except ModelMistake as mistake:
             write_message(answers, pack({"mistake": str(mistake)}, {}))
