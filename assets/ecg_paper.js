@@ -30,6 +30,8 @@ export default function (component) {
   nameSheet(paper, data, sheet);
   paper.replaceChildren(scroll, drawFooter(data, sheet));
   scroll.scrollLeft = scrolled;
+  const root = paper.getRootNode();
+  if (root instanceof ShadowRoot) root.host.setAttribute("data-drawn", data.stamp);
   listen({ data, sheet, svg, scroll, paper, state, setStateValue, host: parentElement.querySelector(".ecg-host") });
 }
 

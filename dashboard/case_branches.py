@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
+from typing import Any
+
 import streamlit as st
 
 from dashboard.case_panel import panel_title
-from dashboard.case_risk import effect_sentence
 from dashboard.charts.waterfall import Scale, port_label, steps, sum_in_words, waterfall
 from dashboard.queries_case import Case
 from dashboard.wording import signed
@@ -21,9 +23,9 @@ def branches_panel(case: Case) -> None:
     total = float(case.prediction["p" if probability else "logit"])
     parts = steps(case.branches, scale)
     largest = max(parts, key=lambda port: abs(parts[port]))
-    moved = "raises it" if parts[largest] > 0 else "lowers it"
-    with st.container(horizontal=True, key="case-scale-controls", vertical_alignment="center", gap="xsmall"):
-        panel_title(case, "branches", f"{port_label(largest)} {moved} most ({signed(parts[largest])})", width="content")
+    moved = "raises" if parts[largest] > 0 else "lowers"
+    with st.container(horizontal=True, key="case-scale-controls", vertical_alignment="center", gap="xxsmall"):
+        panel_title(case, "branches", f"{port_label(largest)} {moved} most: {signed(parts[largest])}", width="content")
         st.segmented_control(
             "Scale", ["log-odds", "probability"], default="log-odds", key="scale", bind="query-params", required=True,
             label_visibility="collapsed", width="content",
@@ -37,11 +39,43 @@ def branches_panel(case: Case) -> None:
         config={"displayModeBar": False},
         alt=f"Waterfall of the {scale}: {words}",
     )
-    effect = f"{effect_sentence(case.effect)} " if case.effect else ""
-    st.html(
-        f'<div class="case-footnote"><p data-testid="waterfall-sum">{words}</p>'
-        f'<p data-testid="input-effect">{effect}</p>'
-        "<details><summary>Starts at the model's mean over its background, not at the base rate</summary>Owen values "
-        "of the level predictions and the cross-modal branch, each against whole rows of the background patients; "
-        "levels sum to their modality, and all sum to the prediction.</details></div>"
+    st.html(_footnote(case, words))
+
+
+def _footnote(case: Case, words: str) -> str:
+    """Return one line, what each raw modality did or else the sum, and the rest beneath it to be opened."""
+    summed = f'<span data-testid="waterfall-sum">{words}</span>'
+    short = html.escape(effect_in_short(case.effect)) if case.effect else summed
+    effect = f'<p data-testid="input-effect">{html.escape(effect_sentence(case.effect))}</p>' if case.effect else ""
+    return (
+        f'<details class="case-footnote"><summary>{short}</summary>{effect}'
+        + (f"<p>The waterfall: {summed}.</p>" if case.effect else "")
+        + "<p>It starts at the model's mean over its background, not at the base rate. Its steps are Owen values of "
+        "the level predictions and the cross-modal branch, each against whole rows of the background patients; levels "
+        "sum to their modality, and all sum to the prediction.</p></details>"
     )
+
+
+def effect_in_short(effect: dict[str, Any]) -> str:
+    """Return what each raw modality did alone (input_phi), in log-odds, with its standard error where it is stored."""
+    none, ecg, ehr = (float(effect[name]) for name in ("v_none", "v_ecg", "v_ehr"))
+    return (
+        f"The ECG contributed {signed(ecg - none)}{_error(effect, 'se_ecg')}, "
+        f"the health record {signed(ehr - none)}{_error(effect, 'se_ehr')}"
+    )
+
+
+def effect_sentence(effect: dict[str, Any]) -> str:
+    """Return what each raw modality did (input_phi): the only sentence that may say that a modality contributed."""
+    none, ecg, ehr, both = (float(effect[name]) for name in ("v_none", "v_ecg", "v_ehr", "v_both"))
+    joint = both - ecg - ehr + none
+    more = f"{abs(joint):.2f}{_error(effect, 'se_joint')} {'more' if joint >= 0 else 'less'} than each alone"
+    return (
+        f"{effect_in_short(effect)}, together {more} "
+        f"(log-odds; n = {effect['n_background']} background patients, ± is one standard error over them)."
+    )
+
+
+def _error(effect: dict[str, Any], name: str) -> str:
+    error = effect.get(name)
+    return "" if error is None else f" ± {float(error):.2f}"

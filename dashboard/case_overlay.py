@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.ecg_payload import LEADS
+from cohort_db.ecg_leads import lead_of
 from dashboard.queries_case import Attention, Explained, Waveform
 
 MODEL_SECONDS = 10.0  # of a longer record the model reads the middle ten seconds
@@ -68,6 +68,5 @@ def on_record(bins: np.ndarray, bin_s: float, leads: Sequence[str], record: Wave
 
 def twelve_leads(record: Waveform) -> Waveform:
     """Return the record without columns that are no ECG leads (some monitors add respiration or pressure)."""
-    known = {lead.lower() for lead in LEADS}
-    rows = [row for row, lead in enumerate(record.leads) if lead.strip().lower() in known]
+    rows = [row for row, lead in enumerate(record.leads) if lead_of(lead)]
     return Waveform(record.ecg_mv[rows], record.fs, tuple(record.leads[row] for row in rows), record.problem)

@@ -44,8 +44,8 @@ def strongest_reasons(
     explained: Explained,
     variables: pd.DataFrame,
     latest: Mapping[str, Latest],
-    facts: Mapping[str, Any],
-    ecg_numbers: Mapping[str, float],
+    static: Mapping[str, str],
+    ecg: str,
     *,
     n: int = N_REASONS,
 ) -> list[Reason]:
@@ -53,25 +53,21 @@ def strongest_reasons(
 
     Args:
         variables: the catalogue, indexed by name. latest: what the model saw last of each series.
-        facts: of the stay (`read.stay`). ecg_numbers: measured in the ECG that the model read.
+        static: what was known at admission, name -> words (see `static_words`); "unit" stands for the care unit's three
+            columns. ecg: the ECG that the model read, in words.
     """
     parts = grouped(explained)
     chosen = sorted(parts, key=lambda name: -abs(parts[name]))[:n]
-    return [Reason(_words(name, variables, latest, facts, ecg_numbers), parts[name]) for name in chosen]
+    return [Reason(_words(name, variables, latest, static, ecg), parts[name]) for name in chosen]
 
 
 def _words(
-    name: str,
-    variables: pd.DataFrame,
-    latest: Mapping[str, Latest],
-    facts: Mapping[str, Any],
-    ecg_numbers: Mapping[str, float],
+    name: str, variables: pd.DataFrame, latest: Mapping[str, Latest], static: Mapping[str, str], ecg: str
 ) -> str:
     if name == "ecg":
-        return f"ECG: {ecg_words(ecg_numbers, str(facts['sex']))}"
-    static = _static_words(name, facts)
-    if static:
-        return static
+        return f"ECG: {ecg}"
+    if name in static:
+        return static[name]
     rows: list[dict[Any, Any]] = variables.loc[[name]].to_dict("records") if name in variables.index else []
     variable = rows[0] if rows else None
     label = name if variable is None else str(variable["label"])
@@ -83,17 +79,16 @@ def _words(
     return f"{label} {last.words(variable)}" + (f", {last.direction}" if last.direction else "")
 
 
-def _static_words(name: str, facts: Mapping[str, Any]) -> str:
-    """Return the fact known at admission; "" for a name that is none of them."""
-    if name == "age":
-        return f"Age {facts['age_years']} years"
-    if name == "sex":
-        return "Female" if facts["sex"] == "F" else "Male"
-    if name == "emergency":
-        return f"Admission type {facts['admission_type']}"
-    if name == "hours_to_icu":
-        return f"{(facts['intime'] - facts['admittime']).total_seconds() / 3600:.0f} h in hospital before the ICU"
-    return f"Care unit {facts['first_careunit']}" if name == "unit" else ""
+def static_words(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was known of the stay (`read.stay`) at admission, name -> words."""
+    before = (facts["intime"] - facts["admittime"]).total_seconds() / 3600
+    return {
+        "age": f"Age {facts['age_years']} years",
+        "sex": "Female" if facts["sex"] == "F" else "Male",
+        "emergency": f"Admission type {facts['admission_type']}",
+        "hours_to_icu": f"{before:.0f} h in hospital before the ICU",
+        "unit": f"Care unit {facts['first_careunit']}",
+    }
 
 
 def ecg_words(numbers: Mapping[str, float], sex: str) -> str:
@@ -128,6 +123,11 @@ def reasons_panel(case: Case, explained: Explained | None, reasons: list[Reason]
         st.caption("This run was scored without explanations: run `lemof score` again with a new run.")
         return
     panel_title(case, "reasons", "Why: the three strongest reasons")
+    st.html(reasons_markup(explained, reasons))
+
+
+def reasons_markup(explained: Explained, reasons: list[Reason]) -> str:
+    """Return the reasons as a list, and beneath it, to be opened, what an attribution is and how exact it was."""
     items = "".join(
         f"<li><span>{html.escape(reason.words)}</span>"
         f'<b class="{"raises" if reason.attribution > 0 else "lowers"}">'
@@ -139,7 +139,7 @@ def reasons_panel(case: Case, explained: Explained | None, reasons: list[Reason]
         "(completeness error). A reason is what moved the model, not the cause of the stay."
     )
     short = f"Attribution in log-odds, completeness error {explained.error:.3f}"
-    st.html(
+    return (
         f'<ol class="case-reasons">{items}</ol><details class="case-footnote"><summary>{short}</summary>'
         f"{html.escape(note)}</details>"
     )

@@ -5,20 +5,21 @@ from __future__ import annotations
 import html
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.case_panel import panel_title
 from dashboard.charts.risk import risk_scale
 from dashboard.queries_case import Case
-from dashboard.wording import LABEL, interval, probability, signed
+from dashboard.wording import Definition, interval, probability
 
 _INTERVAL = "90 % interval over refits of the stacked decision and calibration; encoders not refitted"
 
 
-def risk_card(case: Case, run: dict[str, Any] | None, rule: str | None) -> None:
+def risk_card(case: Case, run: dict[str, Any] | None, rule: str | None, defined: Definition) -> None:
     """Draw the card, or in one sentence why there is no prediction and what to do."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        panel_title(case, "risk", LABEL, width="content")
+        panel_title(case, "risk", defined.label, width="content")
         outcome = outcome_words(case)
         shown = st.toggle("Show the outcome", key=f"outcome-{case.stay_id}-{case.run_id}", disabled=not outcome)
     if shown:
@@ -29,6 +30,7 @@ def risk_card(case: Case, run: dict[str, Any] | None, rule: str | None) -> None:
         p, low, high = (case.prediction[name] for name in ("p", "p_lo", "p_hi"))
         stage = case.calibration
         scale = risk_scale(p, low, high, base_rate=stage["base_rate"], threshold=_present(stage["threshold"]))
+        # Not st.html, which leaves out SVG.
         st.markdown(_card(case, scale) + _remarks(case, run), unsafe_allow_html=True)
 
 
@@ -45,8 +47,10 @@ def no_prediction(case: Case, run: dict[str, Any] | None, rule: str | None) -> s
 def _card(case: Case, scale: str) -> str:
     prediction = case.prediction or {}
     low, high = prediction["p_lo"], prediction["p_hi"]
-    n = f" <small>n = {case.n_base_rate}</small>" if case.n_base_rate else ""
-    base = f"base rate {probability((case.calibration or {})['base_rate'])}{n}"
+    stage = case.calibration or {}
+    n_base = _present(stage["n_base"])
+    n = "" if n_base is None else f" <small>n = {int(n_base)}</small>"
+    base = f"base rate {probability(stage['base_rate'])}{n}"
     return (
         f'<div class="case-risk"><span class="case-p">{probability(prediction["p"])}</span> '
         f'<span class="case-interval">{interval(low, high) or "no interval"}</span>'
@@ -95,17 +99,6 @@ def outcome_words(case: Case) -> str:
     return ended
 
 
-def effect_sentence(effect: dict[str, Any]) -> str:
-    """Return what each raw modality did (input_phi): the only sentence that may say that a modality contributed."""
-    none, ecg, ehr, both = (float(effect[name]) for name in ("v_none", "v_ecg", "v_ehr", "v_both"))
-    joint = both - ecg - ehr + none
-    more = f"{abs(joint):.2f} {'more' if joint >= 0 else 'less'} than each alone"
-    return (
-        f"The ECG contributed {signed(ecg - none)}, the health record {signed(ehr - none)}, together {more} "
-        f"(log-odds; n = {effect['n_background']} background patients)."
-    )
-
-
-def _present(value: float | None) -> float | None:
-    """Return None also for the NaN that pandas makes of an absent number."""
-    return None if value is None or value != value else float(value)
+def _present(value: Any) -> float | None:
+    """Return None also for the NaN or NA that pandas makes of an absent number."""
+    return None if pd.isna(value) else float(value)

@@ -52,7 +52,7 @@ def trend_rows(
 def _latest(last: Latest | None, variable: Mapping[Any, Any]) -> str:
     if last is None:
         return str(variable["unit"])
-    return f"{last.value:.{int(variable['decimals'])}f} {variable['unit']} {last.flag}".strip()
+    return f"{last.number(variable)} {variable['unit']} {last.flag}".strip()
 
 
 def choose_names(shown: str, variables: pd.DataFrame, valued: set[str], attribution: Mapping[str, float]) -> list[str]:

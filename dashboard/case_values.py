@@ -79,10 +79,14 @@ class Latest:
     n: int
     direction: str
 
+    def number(self, variable: Mapping[Any, Any]) -> str:
+        """Return 4.1, or −4.1 with a true minus sign."""
+        return f"{self.value:.{int(variable['decimals'])}f}".replace("-", "−")
+
     def words(self, variable: Mapping[Any, Any]) -> str:
         """Return 4.1 mmol/L (H)."""
         unit = "" if variable["unit"] in ("units", "ratio", "points") else f" {variable['unit']}"
-        return f"{self.value:.{int(variable['decimals'])}f}{unit}" + (f" ({self.flag})" if self.flag else "")
+        return f"{self.number(variable)}{unit}" + (f" ({self.flag})" if self.flag else "")
 
 
 def latest_seen(values: pd.DataFrame, variables: pd.DataFrame, sex: str) -> dict[str, Latest]:

@@ -9,11 +9,28 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.range_histogram import range_histogram
-from dashboard.cohort_filters import ECG, OUTCOMES, SEXES, SPLITS, VERDICTS, WHERE, Filters
+from dashboard.cohort_filters import ECG, SEXES, SPLITS, VERDICTS, WHERE, Filters, outcome_words
+from dashboard.threshold_paths import PATHS, start, told
+from dashboard.wording import Definition
 
 URL: dict[str, Any] = {"bind": "query-params"}
 # Widgets of the page in the order of the URL; their keys are the parameters.
-KEYS = ("q", "where", "rule", "split", "sex", "age", "unit", "disease", "ecg", "outcome", "p", "verdict", "thr")
+KEYS = (
+    "q",
+    "where",
+    "rule",
+    "split",
+    "sex",
+    "age",
+    "unit",
+    "disease",
+    "ecg",
+    "outcome",
+    "p",
+    "verdict",
+    "thr",
+    "thr_ehr",
+)
 P_RANGE = (0.0, 1.0)
 
 
@@ -25,11 +42,11 @@ def age_range(frame: pd.DataFrame) -> tuple[int, int]:
     return low, max(high, low + 1)
 
 
-def draw_facets(frame: pd.DataFrame, rules: dict[str, str], tuned: float | None) -> Filters:
+def draw_facets(frame: pd.DataFrame, rules: dict[str, str], tuned: dict[str, float], defined: Definition) -> Filters:
     """The facets stand in the side panel; what they are set to comes back.
 
     Args:
-        rules: attrition rule -> its sentence; tuned: the run's threshold, None without one (then 0.5 stands).
+        rules: attrition rule -> its sentence; tuned: the run's thresholds by path; 0.5 stands for one without.
     """
     with st.sidebar:
         q = st.text_input("Stay or subject id", key="q", placeholder="e.g. 3045", **URL)
@@ -45,9 +62,9 @@ def draw_facets(frame: pd.DataFrame, rules: dict[str, str], tuned: float | None)
         disease = _disease(frame)
         ecg = _choice("ECG before the prediction", "ecg", ECG, frame["ecg"])
         st.markdown("**Outcome and prediction**")
-        outcome = _choice("Outcome", "outcome", OUTCOMES, frame["outcome"])
+        outcome = _choice("Outcome", "outcome", outcome_words(defined), frame["outcome"])
         p = verdict = None
-        thr = 0.5 if tuned is None else tuned
+        thresholds: dict[str, float] = {}
         if frame["p"].notna().any():
             p = _probability(frame)
             verdict = st.pills(
@@ -58,10 +75,11 @@ def draw_facets(frame: pd.DataFrame, rules: dict[str, str], tuned: float | None)
                 key="verdict",
                 **URL,
             )
-            told = "Tuned on the calibration part" if tuned is not None else "No threshold was tuned: 0.5"
-            thr = st.number_input("Threshold", 0.0, 1.0, thr, 0.01, "%.3f", key="thr", help=told, **URL)
+            thresholds = _thresholds(frame, tuned)
+    alone = next(iter(thresholds.values()), 0.5)
+    thr, thr_ehr = (thresholds.get(path, alone) for path in PATHS)
     return Filters(
-        q.strip(), where, rule, split, sex, age, unit, disease, ecg, outcome, p, tuple(verdict or ()), float(thr)
+        q.strip(), where, rule, split, sex, age, unit, disease, ecg, outcome, p, tuple(verdict or ()), thr, thr_ehr
     )
 
 
@@ -119,6 +137,27 @@ def _probability(frame: pd.DataFrame) -> tuple[float, float] | None:
     with above:
         _histogram("Probability", frame["p"], *P_RANGE, chosen)
     return None if chosen == P_RANGE else chosen
+
+
+def _thresholds(frame: pd.DataFrame, tuned: dict[str, float]) -> dict[str, float]:
+    """The threshold of each path that has predictions, as a number to change."""
+    found = {}
+    for path, key in (("both", "thr"), ("ehr", "thr_ehr")):
+        if (frame["path"] == path).any():
+            found[path] = float(
+                st.number_input(
+                    f"Threshold {PATHS[path]}",
+                    0.0,
+                    1.0,
+                    start(tuned, path),
+                    0.01,
+                    "%.3f",
+                    key=key,
+                    help=told(tuned, path),
+                    **URL,
+                )
+            )
+    return found
 
 
 def _histogram(what: str, values: pd.Series, low: float, high: float, chosen: tuple[float, float]) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dashboard.wording import LABEL, probability
+from dashboard.threshold_paths import alarms, in_words_of
+from dashboard.wording import Definition, probability
 
 WHERE = {"in": "In the cohort", "out": "Left out"}
-OUTCOMES = {"long": LABEL, "left": "Left alive before 72 h", "died": "Died in ICU before 72 h"}
+OUTCOMES = ("long", "left", "died")
 VERDICTS = {"hit": "Right alarm", "false": "False alarm", "miss": "Missed", "calm": "Rightly quiet"}
 ECG = {"yes": "Usable ECG", "no": "No usable ECG"}
 SEXES = {"F": "Women", "M": "Men"}
@@ -26,7 +27,15 @@ SORTS = {
 }
 
 
-WORDS: dict[str, dict[str, str]] = {"where": WHERE, "outcome": OUTCOMES, "verdict": VERDICTS, "ecg": ECG, "sex": SEXES}
+def outcome_words(defined: Definition) -> dict[str, str]:
+    """Outcome -> how it is said, of a cohort with this cut."""
+    said = (defined.label, f"Left alive before {defined.cut}", f"Died in ICU before {defined.cut}")
+    return dict(zip(OUTCOMES, said, strict=True))
+
+
+def option_words(defined: Definition) -> dict[str, dict[str, str]]:
+    """Filter -> option -> how it is said."""
+    return {"where": WHERE, "outcome": outcome_words(defined), "verdict": VERDICTS, "ecg": ECG, "sex": SEXES}
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,18 @@ class Filters:
     ecg: tuple[str, ...] = ()  # keys of ECG
     outcome: tuple[str, ...] = ()  # keys of OUTCOMES
     p: tuple[float, float] | None = None  # both ends included
-    verdict: tuple[str, ...] = ()  # keys of VERDICTS, at `thr`
-    thr: float = 0.5
+    verdict: tuple[str, ...] = ()  # keys of VERDICTS, at the threshold of the stay's path
+    thr: float = 0.5  # with ECG
+    thr_ehr: float = 0.5  # without
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Path -> its threshold."""
+        return {"both": self.thr, "ehr": self.thr_ehr}
 
     def active(self) -> list[str]:
         """The names of the filters that leave somebody out, or could."""
-        return [one.name for one in fields(self) if one.name != "thr" and getattr(self, one.name)]
+        return [one.name for one in fields(self) if one.name not in ("thr", "thr_ehr") and getattr(self, one.name)]
 
 
 def filter_stays(frame: pd.DataFrame, filters: Filters) -> pd.DataFrame:
@@ -80,15 +95,15 @@ def sort_stays(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     return ordered.loc[values[ordered.index].sort_values(ascending=ascending, kind="stable", na_position="last").index]
 
 
-def verdicts(frame: pd.DataFrame, thr: float) -> pd.Series:
-    """The key of VERDICTS of each row at the threshold; None where prediction or outcome is unknown."""
+def verdicts(frame: pd.DataFrame, thresholds: dict[str, float]) -> pd.Series:
+    """The key of VERDICTS of each row at its path's threshold; None where prediction or outcome is unknown."""
     known = frame["p"].notna() & frame["label"].notna()
-    alarm, long = frame["p"] >= thr, frame["label"].fillna(0).astype(int) == 1
+    alarm, long = alarms(frame, thresholds), frame["label"].fillna(0).astype(int) == 1
     named = np.select([alarm & long, alarm & ~long, ~alarm & long], ["hit", "false", "miss"], "calm")
     return pd.Series(named, index=frame.index).where(known, None)
 
 
-def in_words(filters: Filters, rules: dict[str, str]) -> dict[str, str]:
+def in_words(filters: Filters, rules: dict[str, str], defined: Definition) -> dict[str, str]:
     """Each active filter as a few words, for the line above the table.
 
     Args:
@@ -97,7 +112,7 @@ def in_words(filters: Filters, rules: dict[str, str]) -> dict[str, str]:
     out = {}
     for name in filters.active():
         value: Any = getattr(filters, name)
-        words = {**WORDS, "rule": rules}.get(name, {})
+        words = {**option_words(defined), "rule": rules}.get(name, {})
         if name == "q":
             out[name] = f"id starts with {value}"
         elif name == "age":
@@ -106,15 +121,15 @@ def in_words(filters: Filters, rules: dict[str, str]) -> dict[str, str]:
             out[name] = f"p {probability(value[0])}–{probability(value[1])}"
         else:
             said = ", ".join(words.get(one, one) for one in value)
-            out[name] = f"{said} at {probability(filters.thr)}" if name == "verdict" else said
+            out[name] = f"{said} at {in_words_of(filters.thresholds)}" if name == "verdict" else said
     return out
 
 
-def as_query(**chosen: str | tuple[str, ...]) -> dict[str, list[str]]:
+def as_query(defined: Definition, **chosen: str | tuple[str, ...]) -> dict[str, list[str]]:
     """The URL parameters of /cohort that set these filters; the URL holds options in the words of their buttons."""
     out = {}
     for name, value in chosen.items():
-        words = WORDS.get(name, {})
+        words = option_words(defined).get(name, {})
         out[name] = [words.get(one, one) for one in ((value,) if isinstance(value, str) else value)]
     return out
 
@@ -156,5 +171,5 @@ _CONDITIONS: dict[str, Any] = {
     "ecg": _one_of("ecg", "ecg"),
     "outcome": _one_of("outcome", "outcome"),
     "p": _between("p", "p"),
-    "verdict": lambda frame, filters: verdicts(frame, filters.thr).isin(filters.verdict).to_numpy(),
+    "verdict": lambda frame, filters: verdicts(frame, filters.thresholds).isin(filters.verdict).to_numpy(),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.wording import interval
+from dashboard.wording import Definition, interval
 
 ROWS = 50
 # Title, unit and one scale for all rows, so that rows can be compared; what lies beyond is drawn at its edge.
@@ -23,7 +23,9 @@ _CHOSEN = "stay_chosen_in_table"
 _BEFORE = "Hourly means known before the prediction, in order; hours without a value are left out."
 
 
-def table_frame(page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rules: dict[str, str]) -> pd.DataFrame:
+def table_frame(
+    page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rules: dict[str, str], defined: Definition
+) -> pd.DataFrame:
     """The rows as they are shown.
 
     Args:
@@ -37,7 +39,7 @@ def table_frame(page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rul
     if page["p"].notna().any():
         out["p"] = page["p"].to_numpy()
         out["Interval"] = [interval(low, high) for low, high in zip(page["p_lo"], page["p_hi"], strict=True)]
-    out["At 72 h"] = page["outcome"].astype(object).map(_OUTCOME).fillna("").to_numpy()
+    out[f"At {defined.cut}"] = page["outcome"].astype(object).map(_OUTCOME).fillna("").to_numpy()
     out["Split"] = page["split"].astype(object).fillna("").to_numpy()
     out["ECG"] = page["ecg"].astype(object).fillna("").to_numpy()
     for name, (title, _, low, high) in _SPARK.items():
@@ -48,7 +50,12 @@ def table_frame(page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rul
 
 
 def draw_table(
-    page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rules: dict[str, str], state: str
+    page: pd.DataFrame,
+    lines: pd.DataFrame,
+    run_id: str | None,
+    rules: dict[str, str],
+    defined: Definition,
+    state: str,
 ) -> int | None:
     """The table stands on the page; returns the stay whose row was just chosen.
 
@@ -59,10 +66,10 @@ def draw_table(
     stay_ids = tuple(int(stay) for stay in page["stay_id"])
     key = "stays-" + hashlib.sha256(f"{state}|{stay_ids}".encode()).hexdigest()[:16]
     st.dataframe(
-        table_frame(page, lines, run_id, rules),
+        table_frame(page, lines, run_id, rules, defined),
         key=key,
         hide_index=True,
-        column_config=_columns(),
+        column_config=_columns(defined),
         selection_mode="single-row",
         on_select=lambda: _remember(key, stay_ids),
         height=35 * (len(page) + 1) + 3,
@@ -79,7 +86,7 @@ def _remember(key: str, stay_ids: tuple[int, ...]) -> None:
         st.session_state[_CHOSEN] = stay_ids[rows[0]]
 
 
-def _columns() -> dict[str, Any]:
+def _columns(defined: Definition) -> dict[str, Any]:
     column = st.column_config
     return _spark_columns() | {
         "Stay": column.LinkColumn("Stay", display_text=r"stay=(\d+)", width=82, help="Opens the case in a new tab"),
@@ -89,7 +96,9 @@ def _columns() -> dict[str, Any]:
         "Unit": column.TextColumn(width=84),
         "p": column.ProgressColumn("p (long stay)", format="%.2f", min_value=0, max_value=1, width=110),
         "Interval": column.TextColumn("5–95 %", width=92, help="Spread over bootstrap refits of the decision"),
-        "At 72 h": column.TextColumn(width=62, help="Still in the ICU, left it alive, or died there before 72 h"),
+        f"At {defined.cut}": column.TextColumn(
+            width=66, help=f"Still in the ICU, left it alive, or died there before {defined.cut}"
+        ),
         "Split": column.TextColumn(width=50),
         "ECG": column.TextColumn(width=44, help="A usable ECG before the prediction"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ def ecg_paper(
 
     Arguments and errors are those of `ecg_payload`. What comes back was measured on this very record of this stay: the
     browser stamps it with the payload's identity. The stay is not in the widget's key, for Streamlit keeps a widget
-    of another key on the page until the script ends, and two patients' ECGs would stand there together.
+    of another key on the page until the script ends, and two patients' ECGs would stand there together. `key` is
+    letters, digits, - and _ alone.
     """
     payload = ecg_payload(
         ecg_mv,
@@ -76,9 +78,12 @@ def ecg_paper(
         caption=caption,
         px_per_mm=px_per_mm,
     )
+    stamp = hashlib.blake2b(payload["identity"].encode(), digest_size=8).hexdigest()
+    # The browser draws a moment after the page around the paper is there: what is drawn of another record stays unseen.
+    st.html(f"<style>.st-key-{key} [data-drawn]:not([data-drawn='{stamp}']) {{ visibility: hidden; }}</style>")
     state = _mount(
         key=key,
-        data=payload,
+        data=payload | {"stamp": stamp},
         on_caliper_change=lambda: None,  # a state without a callback has no attribute in the result
         on_window_change=lambda: None,
     )

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cohort_db.ecg_leads import LEADS, lead_of
+
 Layout = Literal["3x4+II", "3x4", "6x2", "12x1"]
 
-LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 ROWS_PER_LAYOUT: dict[str, int] = {"3x4+II": 3, "3x4": 3, "6x2": 6, "12x1": 12}
 SPEEDS_MM_PER_S = (25, 50)
 GAINS_MM_PER_MV = (5, 10, 20)
@@ -106,9 +107,9 @@ def _check_scale(fs: int, layout: str, speed: int, gain: int, px_per_mm: float) 
 
 
 def _clinical_name(name: str) -> str:
-    for lead in LEADS:
-        if str(name).strip().lower() == lead.lower():
-            return lead
+    lead = lead_of(str(name))
+    if lead is not None:
+        return lead
     raise ValueError(f"{name!r} is not a lead of the 12-lead ECG; expected {', '.join(LEADS)}.")
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import queries_cohort, queries_results
 from dashboard.figures import Figure, figure_row
 from dashboard.provenance import worth_of_numbers
-from dashboard.wording import estimate, interval
+from dashboard.wording import definition_of, estimate, interval
 
 
 def draw_headline(url: str, revision: str, run: dict[str, Any] | None) -> tuple[int | None, int | None]:
@@ -26,7 +26,10 @@ def draw_headline(url: str, revision: str, run: dict[str, Any] | None) -> tuple[
     n, events = int(auroc["n"]), int(auroc["events"])
     figures = [
         Figure(
-            "Stays in the test split", f"{n:,}", f"{events:,} long", f"{100 * events / n:.0f} % stayed longer than 72 h"
+            "Stays in the test split",
+            f"{n:,}",
+            f"{events:,} long",
+            f"{100 * events / n:.0f} % stayed longer than {definition_of(run).cut}",
         ),
         _metric("AUROC (ranking; 0.5 is chance)", found, own, "auroc"),
         _metric("Calibration slope (1 is ideal)", found, own, "cal_slope"),

@@ -11,7 +11,8 @@ import streamlit as st
 from dashboard.charts.beeswarm import MOST_POINTS, beeswarm
 from dashboard.charts.correlation import correlation
 from dashboard.charts.forest import forest
-from dashboard.level_tables import MODALITIES, STAGES, collinearity, finding, level_table, weight_rows
+from dashboard.level_tables import MODALITIES, STAGES, by_rule, collinearity, finding, level_table, weight_rows
+from dashboard.split_use import pair_draws
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
 SCALES = {"phi_logit": "log-odds", "phi_prob": "probability"}
@@ -20,7 +21,7 @@ LEVELS = [f"{modality}_{level}" for modality in MODALITIES for level in (1, 2, 3
 
 
 def draw_modalities(
-    scores: pd.DataFrame, scale: str, fitted: dict[str, pd.DataFrame], metrics: pd.DataFrame, run_id: str
+    scores: pd.DataFrame, scale: str, fitted: dict[str, pd.DataFrame], metrics: pd.DataFrame, run: dict[str, Any]
 ) -> None:
     """Draw a swarm and a table per modality; a point that is clicked opens its case."""
     limit = float(scores[scale].abs().max()) * 1.05 if len(scores) else None
@@ -31,13 +32,22 @@ def draw_modalities(
             if some.empty:
                 st.info(f"No stay of this split was scored with its {MODALITIES[modality]} levels.")
             else:
-                _swarm(some, scale, modality, limit, run_id)
-            table = level_table(fitted["level_choices"], metrics, modality)
-            st.dataframe(table, hide_index=True, key=f"levels-{modality}", column_config=_columns())
+                _swarm(some, scale, modality, limit, run["run_id"])
+            table = level_table(fitted["level_choices"], metrics, modality, pairs_tried=not by_rule(run))
+            st.dataframe(table, hide_index=True, key=f"levels-{modality}", column_config=_columns(run))
     st.caption(
-        "k* is the level with the largest mean |φ| (eq. 6), and gives y_best. Choices stand with the share of "
-        "bootstrap refits that make the same choice; below 80 % another sample of patients may well choose another. "
-        "Module 2 reads a level of its own, chosen by what cross-attention gains with it."
+        "k* is the level with the largest mean |φ| (eq. 6), and gives y_best. It stands with the share of bootstrap "
+        "refits of the stack in which it is k*; below 80 % another sample of patients may well choose another. "
+        + _choice_of_module_2(run)
+    )
+
+
+def _choice_of_module_2(run: dict[str, Any]) -> str:
+    if by_rule(run):
+        return "Module 2 reads the levels k* by rule, as in the paper."
+    return (
+        "Module 2 reads a pair of levels of its own, the one that gains most over Module 1. “M2 in” is the share of "
+        f"{pair_draws(run['fitting'])} in which a pair with this level gains most; nothing is fitted anew in them."
     )
 
 
@@ -112,14 +122,14 @@ def draw_weights(weights: pd.DataFrame) -> None:
                 st.plotly_chart(figure, key=f"chart-{stage}", alt=f"Weights of {stage} with intervals", **PLAIN)
 
 
-def _columns() -> dict[str, Any]:
+def _columns(run: dict[str, Any]) -> dict[str, Any]:
     column = st.column_config
     bar: dict[str, Any] = {"format": "%.0f %%", "min_value": 0, "max_value": 100, "width": 92}
     return {
         "Level": column.TextColumn(width=104),
         "Chosen": column.TextColumn(width=62, help="k* of eq. 6, and the level whose tokens Module 2 reads"),
-        "k* in": column.ProgressColumn(help="Share of bootstrap refits in which it is k*", **bar),
-        "M2 in": column.ProgressColumn(help="Share of bootstrap draws in which Module 2 reads it", **bar),
+        "k* in": column.ProgressColumn(help="Share of bootstrap refits of the stack in which it is k*", **bar),
+        "M2 in": column.ProgressColumn(help=_choice_of_module_2(run), **bar),
         "AUROC, test": column.TextColumn(width=172),
         "Mean |φ|": column.TextColumn(width=70, help="Over the rows G was fitted on, log-odds"),
         "AUROC, fitting": column.TextColumn(help="Of the level head on the rows G was fitted on"),

@@ -27,6 +27,11 @@ STAGES = {
 }
 
 
+def by_rule(run: dict[str, Any]) -> bool:
+    """Whether Module 2 reads the levels k* without other pairs being tried (preset `paper`)."""
+    return bool(run["config"].get("level_choice") == "k_star")
+
+
 def finding(choices: pd.DataFrame, modality: str) -> str:
     """Which level is k* and how often, in a sentence; never the choice without its frequency."""
     chosen = choices[(choices["modality"] == modality) & choices["is_k_star"]]
@@ -46,11 +51,14 @@ def finding(choices: pd.DataFrame, modality: str) -> str:
     return f"{name}: level {row['level']} is k* in {100 * row['frequency']:.0f} % of the refits, {sure}"
 
 
-def level_table(choices: pd.DataFrame, metrics: pd.DataFrame, modality: str) -> pd.DataFrame:
+def level_table(
+    choices: pd.DataFrame, metrics: pd.DataFrame, modality: str, *, pairs_tried: bool = True
+) -> pd.DataFrame:
     """One row per level, the high one on top: what was chosen, how often (per cent), AUROC on test and at fitting.
 
     Args:
         choices: `level_choices` of a run; metrics: those of the test split, may be empty.
+        pairs_tried: whether Module 2's levels were found by trying; by rule they have no frequency.
     """
     some = choices[choices["modality"] == modality].sort_values("level", ascending=False)
     rows = []
@@ -64,7 +72,7 @@ def level_table(choices: pd.DataFrame, metrics: pd.DataFrame, modality: str) -> 
                 "Level": LEVEL_NAMES.get(int(row["level"]), OWN_TOKENS),
                 "Chosen": ", ".join(chosen),
                 "k* in": 100 * row["frequency"],
-                "M2 in": 100 * row["cross_frequency"],
+                "M2 in": 100 * row["cross_frequency"] if pairs_tried else None,
                 "AUROC, test": _auroc(of_test) if row["level"] else "–",
                 "Mean |φ|": "–" if pd.isna(row["mean_abs_phi"]) else f"{row['mean_abs_phi']:.3f}",
                 "AUROC, fitting": probability(row["auroc"]),

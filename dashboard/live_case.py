@@ -35,16 +35,9 @@ def stored_case(store: Store, stay_id: int, task: str = "los") -> LiveCase:
         value=values["value"].to_numpy(float),
         stored_offset_s=values["stored_offset_s"].astype("float64").to_numpy(),
         static={str(name): float(value) for name, value in static.items() if np.isfinite(value)},
-        t0_offset_s=int(row["t0_offset_s"]),
     )
     usable = own["ecg_usable"].fillna(False).iloc[0]
     if not usable:
         return case
     signal = ecg_wfdb.read_signal(Path(read.ecg_record(store, int(row["study_id"]))["record_path"]))
-    return replace(
-        case,
-        p_signal=signal.p_signal,
-        fs=signal.fs,
-        sig_name=tuple(signal.sig_name),
-        units=tuple(signal.units),
-    )
+    return replace(case, signal_mv=signal.signal_mv, fs=signal.fs, sig_name=signal.sig_name)

@@ -1,34 +1,24 @@
-"""Uploaded files in, a LiveCase and a preview out. Pure: every mistake is a ValueError with one sentence."""
+"""Uploaded files in, an ECG in mV or a table of values out. Pure: every mistake is one sentence, an InputMistake."""
 
 from __future__ import annotations
 
 import io
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cohort_db import ecg_wfdb
+from cohort_db.ecg_leads import in_millivolts
+from cohort_db.ecg_wfdb import EcgSignal, read_signal
 from cohort_db.errors import InputMistake
 
 MOST_MV = 20.0  # no surface ECG spans more between its extremes; microvolts named millivolts do
 EHR_COLUMNS = ("variable", "hours", "value")
 
 
-@dataclass(frozen=True)
-class UploadedEcg:
-    """A signal as uploaded: p_signal (sig_len, n_sig) in `units`, fs in Hz."""
-
-    p_signal: np.ndarray
-    fs: float
-    sig_name: tuple[str, ...]
-    units: tuple[str, ...]
-
-
-def read_wfdb(files: Mapping[str, bytes]) -> UploadedEcg:
+def read_wfdb(files: Mapping[str, bytes]) -> EcgSignal:
     """Return the record of an uploaded .hea with its .dat (or .mat)."""
     headers = [name for name in files if name.lower().endswith(".hea")]
     if len(headers) != 1 or len(files) < 2:
@@ -36,12 +26,11 @@ def read_wfdb(files: Mapping[str, bytes]) -> UploadedEcg:
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             (Path(folder) / Path(name).name).write_bytes(content)
-        signal = ecg_wfdb.read_signal(Path(folder) / Path(headers[0]).stem)
-    return checked(UploadedEcg(signal.p_signal, signal.fs, tuple(signal.sig_name), tuple(signal.units)))
+        return checked(read_signal(Path(folder) / Path(headers[0]).stem))
 
 
-def read_ecg_csv(content: bytes, *, fs: float, unit: str) -> UploadedEcg:
-    """Return the ECG of a CSV with one column a lead (named I, II, ... V6) and one row a sample."""
+def read_ecg_csv(content: bytes, *, fs: float, unit: str) -> EcgSignal:
+    """Return the ECG of a CSV with one column a lead (named I, II, ... V6), in `unit`, and one row a sample."""
     try:
         table = pd.read_csv(io.BytesIO(content))
     except (ValueError, UnicodeDecodeError) as error:
@@ -52,17 +41,21 @@ def read_ecg_csv(content: bytes, *, fs: float, unit: str) -> UploadedEcg:
             f"an ECG needs numeric columns named by lead and at least 1 s, however: {table.shape} at {fs:g} Hz"
         )
     names = tuple(str(name) for name in numeric.columns)
-    return checked(UploadedEcg(numeric.to_numpy(float), fs, names, (unit,) * len(names)))
+    signal_mv, names = in_millivolts(numeric.to_numpy(float), names, (unit,) * len(names))
+    return checked(EcgSignal(signal_mv, fs, names))
 
 
-def checked(ecg: UploadedEcg) -> UploadedEcg:
-    """Return the ECG; raise InputMistake where its amplitude cannot be in the unit it claims."""
-    factor = {"uv": 1e-3, "µv": 1e-3, "v": 1e3}.get(ecg.units[0].lower(), 1.0)
-    spans = np.nanmax(ecg.p_signal, axis=0) - np.nanmin(ecg.p_signal, axis=0)
-    largest = float(np.nanmedian(spans)) * factor
-    if largest > MOST_MV:
+def checked(ecg: EcgSignal) -> EcgSignal:
+    """Return the ECG; raise InputMistake where it holds no sample, or an amplitude that no unit it claims can have."""
+    known = np.isfinite(ecg.signal_mv)
+    if not known.any():
+        raise InputMistake("the ECG holds no valid sample")
+    lowest, highest = (np.where(known, ecg.signal_mv, fill) for fill in (np.inf, -np.inf))
+    spans = (highest.max(axis=0) - lowest.min(axis=0))[known.any(axis=0)]
+    typical = float(np.median(spans))
+    if typical > MOST_MV:
         raise InputMistake(
-            f"the leads span {largest:.0f} mV, which no heart makes: are these microvolts or raw counts?"
+            f"the leads span {typical:.0f} mV, which no heart makes: are these microvolts or raw counts?"
         )
     return ecg
 

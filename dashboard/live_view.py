@@ -1,57 +1,119 @@
-"""A LiveResult in, the page's answer out: probability, reasons, waterfall, ECG, and what the reader must know."""
+"""A LiveResult and what it was asked for in, the page's answer out: what was read, risk, reasons, waterfall, ECG."""
 
 from __future__ import annotations
 
+import html
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from cohort_db.ecg_leads import LEADS
+from dashboard.case_ecg import PX_PER_MM, interval_line
+from dashboard.case_overlay import NONE, SALIENCY, overlay_of, twelve_leads
+from dashboard.case_reasons import ecg_words, reasons_markup, strongest_reasons
+from dashboard.case_values import Latest, judged, latest_seen
 from dashboard.charts.risk import risk_scale
 from dashboard.charts.waterfall import sum_in_words, waterfall
 from dashboard.ecg_paper import ecg_paper
-from dashboard.live_input import UploadedEcg
-from dashboard.wording import LABEL, interval, probability, signed
-from lemof_core.live import LiveResult
+from dashboard.live_form import Asked, charted
+from dashboard.live_statics import statics_in_words
+from dashboard.queries_case import Explained, Waveform
+from dashboard.wording import Definition, definition_of, interval, probability
+from lemof_core.live import LiveCase, LiveResult
 
 LIVE = "live"
 SAME = 1e-5  # log-odds: what another machine's arithmetic may change
+N_REASONS = 5
 
 
-def show(result: LiveResult, ecg: UploadedEcg | None, run: dict[str, Any], stored_logit: float | None) -> None:
-    """Draw the result."""
-    left, right = st.columns([62, 38], gap="medium")
-    with left:
-        _ecg(result, ecg, run)
-    with right:
-        _risk(result, run)
-        if stored_logit is not None:
-            _compare(float(result.prediction["logit"]), stored_logit)
-        _reasons(result)
-        _waterfall(result)
+def show(result: LiveResult, asked: Asked, run: dict[str, Any], variables: pd.DataFrame) -> None:
+    """Draw the result; `variables` is the catalogue, indexed by name."""
+    defined = definition_of(run)
+    static = _static_words(result, variables)
+    st.html(_given(result, asked, list(static.values())))
     for note in result.notes:
         st.warning(note)
+    explained = explained_by(result)
+    left, right = st.columns([62, 38], gap="medium")
+    with left, st.container(gap="xsmall"):
+        _ecg(result, asked.case, run, explained)
+    with right, st.container(gap="xsmall", key="live-right"):
+        _risk(result, run, defined)
+        if asked.stored_logit is not None:
+            _compare(float(result.prediction["logit"]), asked.stored_logit)
+        ecg = ecg_words(result.measurements, _sex(result))
+        latest = latest_of(asked.case, variables, _sex(result), defined)
+        reasons = strongest_reasons(explained, variables, latest, static, ecg, n=N_REASONS)
+        st.subheader("Why: the strongest reasons")
+        st.html(reasons_markup(explained, reasons))
+        _waterfall(result)
 
 
-def _risk(result: LiveResult, run: dict[str, Any]) -> None:
+def _sex(result: LiveResult) -> str:
+    return "F" if result.given["static"].get("sex") == 1.0 else "M"
+
+
+def _static_words(result: LiveResult, variables: pd.DataFrame) -> dict[str, str]:
+    rows: list[dict[Any, Any]] = variables[variables["kind"] == "static"].to_dict("records")
+    return statics_in_words(rows, result.given["static"])
+
+
+def _given(result: LiveResult, asked: Asked, static: list[str]) -> str:
+    """Return what this answer is the answer to: whose data, how many values of how many variables, what is missing."""
+    given, ecg = result.given, "no ECG"
+    if asked.case.signal_mv is not None:
+        seconds = len(asked.case.signal_mv) / asked.case.fs
+        ecg = f"ECG of {len(asked.case.sig_name)} leads, {seconds:.1f} s"
+        ecg += "" if result.prediction["path"] == "both" else " (not used)"
+    record = f"{given['n_values']} values of {given['n_variables']} of {given['n_series']} vital signs and labs"
+    parts = [f"<b>{html.escape(asked.name)}</b>", ecg, record, *map(html.escape, static)]
+    items = "".join(f"<span>{part}</span>" for part in parts)
+    return f'<div class="live-given" data-testid="live-given"><span>The model read</span>{items}</div>'
+
+
+def explained_by(result: LiveResult) -> Explained:
+    """Return the answer's attributions as the case page has those of a stored prediction."""
+    names = result.axes["feature_attribution"]["feature"]
+    features = dict(zip(names, result.arrays["feature_attribution"].astype(float).tolist(), strict=True))
+    gap, error = result.arrays["completeness"].astype(float)
+    saliency, seconds = None, 0.0
+    if result.prediction["path"] == "both":
+        saliency = result.arrays["saliency"].astype(np.float32)
+        seconds = float(result.axes["saliency"]["seconds_per_bin"])
+    note = "log-odds, by integrated gradients from a baseline patient"
+    return Explained(features, saliency, LEADS, seconds, float(gap), float(error), note)
+
+
+def latest_of(case: LiveCase, variables: pd.DataFrame, sex: str, defined: Definition) -> dict[str, Latest]:
+    """Return the last value of each variable that the model could use: in its hours and within the plausible range."""
+    values = charted(case)
+    limits = variables.loc[values["variable"], ["low", "high"]].fillna({"low": -np.inf, "high": np.inf})
+    plausible = values["value"].to_numpy() >= limits["low"].to_numpy()
+    plausible &= values["value"].to_numpy() <= limits["high"].to_numpy()
+    admitted = datetime(2000, 1, 1)  # only hours from admission are shown
+    seen = judged(values[plausible], variables, sex=sex, intime=admitted, t0_s=round(defined.t0_hours * 3600))
+    return latest_seen(seen, variables, sex)
+
+
+def _risk(result: LiveResult, run: dict[str, Any], defined: Definition) -> None:
     prediction, calibration = result.prediction, result.calibration
     p, low, high = prediction["p"], prediction["p_lo"], prediction["p_hi"]
-    st.subheader(LABEL)
-    base = calibration["base_rate"]
-    st.markdown(
-        "<span class='tabular' data-testid='live-probability' style='font-size:1.9rem;font-weight:600'>"
-        f"{probability(p)}</span> "
-        f"<span style='opacity:.7'>{interval(low, high)}</span>",
-        unsafe_allow_html=True,
-    )
+    base, n_base = calibration["base_rate"], calibration["n_base"]
+    of = "" if n_base is None else f" <small>n = {n_base}</small>"
     scale = risk_scale(p, low, high, base_rate=base, threshold=calibration["threshold"])
-    st.markdown(scale, unsafe_allow_html=True)
     path = "ECG and health record" if prediction["path"] == "both" else "health record alone"
-    st.caption(
-        f"From {path}, run {run['run_id']}. Interval: 90 % of refits of the stacked decision and calibrator; the "
-        f"encoders are not refitted. Base rate {base:.2f} among the samples the decision was fitted on. Death in the "
-        "ICU before 72 h counts as not staying: a low probability is not good news by itself."
+    st.subheader(defined.label)
+    st.markdown(
+        f'<div class="case-risk"><span class="case-p" data-testid="live-probability">{probability(p)}</span> '
+        f'<span class="case-interval">{interval(low, high) or "no interval"}</span>'
+        f'<span class="case-base">base rate {probability(base)}{of}</span></div>{scale}'
+        f'<div class="case-remarks">From {path}, run {html.escape(run["run_id"])}. 90 % interval over refits of the '
+        f"stacked decision and calibration; encoders not refitted. Low is no good news: death in the ICU before "
+        f"{defined.cut} counts as not staying.</div>",
+        unsafe_allow_html=True,
     )
 
 
@@ -64,30 +126,10 @@ def _compare(logit: float, stored: float) -> None:
         st.error(f"NOT the stored prediction. {told} The raw files or the store have changed since scoring.")
 
 
-def _reasons(result: LiveResult) -> None:
-    names = result.axes["feature_attribution"]["feature"]
-    values = dict(zip(names, result.arrays["feature_attribution"].astype(float), strict=True))
-    if result.prediction["path"] == "both":
-        values["ECG waveform"] = float(result.arrays["saliency"].astype(float).sum())
-    strongest = sorted(values.items(), key=lambda item: -abs(item[1]))[:5]
-    gap, error = result.arrays["completeness"].astype(float)
-    st.subheader("Strongest attributions")
-    table = pd.DataFrame(
-        {
-            "input": [name.replace("_", " ") for name, _ in strongest],
-            "log-odds": [signed(value) for _, value in strongest],
-        }
-    )
-    st.dataframe(table, hide_index=True, width="stretch", height="content")
-    st.caption(
-        f"Integrated gradients from a baseline patient; they miss their sum ({signed(gap)}) by {error:.3f} log-odds."
-    )
-
-
 def _waterfall(result: LiveResult) -> None:
     branches = pd.DataFrame(result.branch_values)
     base, total = float(result.calibration["base_logit"]), float(result.prediction["logit"])
-    st.subheader("How the inner predictions add up")
+    st.subheader("How the inner predictions add up, log-odds")
     figure = waterfall(branches, base=base, total=total, scale="log-odds")
     parts = dict(zip(branches["port"], branches["phi_logit"], strict=True))
     st.plotly_chart(
@@ -97,45 +139,29 @@ def _waterfall(result: LiveResult) -> None:
         config={"displayModeBar": False},
         alt=f"Waterfall of Owen values: {sum_in_words(base, parts, total)}",
     )
-    st.caption("The base is the model's mean over its background patients, not the base rate.")
+    base_is = "The base is the model's mean over its background patients, not the base rate."
+    st.html(f'<div class="case-footnote">{base_is}</div>')
 
 
-def _ecg(result: LiveResult, ecg: UploadedEcg | None, run: dict[str, Any]) -> None:
-    if ecg is None:
+def _ecg(result: LiveResult, case: LiveCase, run: dict[str, Any], explained: Explained) -> None:
+    st.subheader("ECG as uploaded, unfiltered" if case.signal_mv is not None else "No ECG")
+    if case.signal_mv is None:
         st.info("No ECG was given. The model has a path of its own for that; it was fitted without ECGs.")
         return
-    factor = {"uv": 1e-3, "µv": 1e-3, "v": 1e3}.get(ecg.units[0].lower(), 1.0)
-    known = {lead.lower(): lead for lead in ("I", "II", "III", "aVR", "aVL", "aVF", *(f"V{n}" for n in range(1, 7)))}
-    columns = [index for index, name in enumerate(ecg.sig_name) if name.strip().lower() in known]
-    names = [known[ecg.sig_name[index].strip().lower()] for index in columns]
-    if not names:
-        st.warning("No lead of this file has a standard name, so it cannot be drawn.")
-        return
-    shown = st.toggle("Saliency over the traces", key="live_saliency", disabled="saliency" not in result.arrays)
-    saliency = _in_order(result.arrays["saliency"], names) if shown and result.prediction["path"] == "both" else None
-    quality = {lead: ", ".join(flags) for lead, flags in (result.quality or {}).items() if flags and lead in names}
+    record = twelve_leads(Waveform(case.signal_mv.T, case.fs, case.sig_name))
+    read = explained.saliency is not None
+    shown = st.toggle("Saliency over the traces", key="live_saliency", disabled=not read)
+    overlay = overlay_of(SALIENCY if shown and read else NONE, record, explained, None, None)
+    quality = {lead: ", ".join(flags) for lead, flags in (result.quality or {}).items() if flags}
     ecg_paper(
-        np.asarray(ecg.p_signal[:, columns].T * factor, dtype=float),
-        round(ecg.fs),
-        names,
+        record.ecg_mv,
+        round(record.fs),
+        record.leads,
         stay_id=LIVE,
         run_id=run["run_id"],
         key="live_ecg_paper",
-        saliency=saliency,
+        saliency=overlay.saliency,
         quality=quality or None,
-        caption="uploaded, unfiltered",
+        px_per_mm=PX_PER_MM,
     )
-    m = result.measurements
-    facts = [
-        (f"HR {m['heart_rate_bpm']:.0f}/min" if "heart_rate_bpm" in m else "HR –"),
-        (f"PR {m['pr_ms']:.0f} ms" if "pr_ms" in m else "PR –"),
-        (f"QRS {m['qrs_ms']:.0f} ms" if "qrs_ms" in m else "QRS –"),
-        (f"QTc (Fridericia) {m['qtcf_ms']:.0f} ms" if "qtcf_ms" in m else "QTc –"),
-    ]
-    st.caption(" · ".join(facts) + " · automated, unconfirmed")
-
-
-def _in_order(saliency: np.ndarray, names: list[str]) -> np.ndarray:
-    """Return (n, bins) rows of the standard-order saliency in the order of `names`."""
-    standard = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
-    return saliency[[standard.index(name) for name in names]].astype(float)
+    st.html(f'<div class="case-intervals">{html.escape(interval_line(result.measurements))}</div>')

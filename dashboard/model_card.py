@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from string import Template
 
 import pandas as pd
+
+from dashboard.split_use import how_fitted
+from dashboard.wording import Definition
 
 CARD = Path(__file__).resolve().parents[1] / "assets" / "model_card.md"
 MODEL_SOURCE = Path(__file__).resolve().parents[1] / "lemof_core"
@@ -17,6 +21,12 @@ def sections(text: str) -> dict[str, str]:
     """Heading -> text below it, in order; what stands before the first heading is left out."""
     parts = re.split(r"^## +(.+)$", text, flags=re.MULTILINE)
     return {title.strip(): body.strip() for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def card_of(defined: Definition, fitting: str | None) -> dict[str, str]:
+    """The sections of the model card for what is predicted; how a run was fitted stands in it where there is one."""
+    words = {"t0": defined.t0, "cut": defined.cut, "fitting": "" if fitting is None else how_fitted(fitting)}
+    return sections(Template(CARD.read_text(encoding="utf-8")).substitute(words))
 
 
 def differences(folder: Path = MODEL_SOURCE) -> pd.DataFrame:

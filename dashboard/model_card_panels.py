@@ -9,19 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.attrition import attrition_flow
+from dashboard.level_tables import by_rule
 from dashboard.model_card import differences
 from dashboard.plain_table import plain_table
+from dashboard.split_use import pair_draws, uses
 from dashboard.strata import COLUMNS
 from dashboard.strata_panel import beside_held_out
 from dashboard.wording import estimate, signed
-
-SPLIT_USE = {
-    "train": "encoders, heads, Module 2",
-    "val": "early stopping",
-    "meta": "weights of the stack, k*",
-    "cal": "calibration, threshold",
-    "test": "evaluation only",
-}
 
 
 def draw_data(run: dict[str, Any] | None, datasets: pd.DataFrame) -> None:
@@ -34,7 +28,7 @@ def draw_data(run: dict[str, Any] | None, datasets: pd.DataFrame) -> None:
         return
     if run["shipped"]:
         st.markdown("The run came with the project. No patient of this store was used to fit it: all of them are test.")
-    st.html(plain_table(split_counts(run["n_by_split"]), words=["Used for"]))
+    st.html(plain_table(split_counts(run["n_by_split"], run["fitting"]), words=["Used for"]))
 
 
 def draw_cohort(attrition: pd.DataFrame, stays: pd.DataFrame) -> None:
@@ -45,7 +39,7 @@ def draw_cohort(attrition: pd.DataFrame, stays: pd.DataFrame) -> None:
     st.html(attrition_flow(attrition))
 
 
-def split_counts(n_by_split: dict[str, dict[str, int]]) -> pd.DataFrame:
+def split_counts(n_by_split: dict[str, dict[str, int]], fitting: str) -> pd.DataFrame:
     """One row per split that the run was fitted with: n, long stays, with an ECG, and what it was used for."""
     rows = [
         {
@@ -55,7 +49,7 @@ def split_counts(n_by_split: dict[str, dict[str, int]]) -> pd.DataFrame:
             "With ECG": f"{n_by_split[name]['ecg']:,}" if "ecg" in n_by_split[name] else "–",
             "Used for": use,
         }
-        for name, use in SPLIT_USE.items()
+        for name, use in uses(fitting).items()
         if name in n_by_split
     ]
     return pd.DataFrame(rows, columns=["Split", "Stays", "Long", "With ECG", "Used for"])
@@ -68,8 +62,8 @@ def draw_model(run: dict[str, Any], choices: pd.DataFrame) -> None:
         "EHR encoder": run["ehr_encoder"],
         "Fusion": f"{run['fusion']}, preset {run['preset'] or '–'}",
         "Fitting": f"{run['fitting']}, seed {run['seed']}",
-        "k* (importance)": chosen_levels(choices, "is_k_star", "frequency"),
-        "Levels read by Module 2": chosen_levels(choices, "is_cross_level", "cross_frequency"),
+        "k* (importance)": chosen_levels(choices, "is_k_star", "frequency", "refits"),
+        "Levels read by Module 2": levels_of_module_2(run, choices),
         "Seconds to fit": f"{run['fit_report'].get('seconds', '–')}",
     }
     _facts(facts)
@@ -81,25 +75,39 @@ def draw_model(run: dict[str, Any], choices: pd.DataFrame) -> None:
         gains = run["fit_report"].get("pair_gains")
         if gains:
             frequency = run["fit_report"].get("pair_frequency", {})
-            st.markdown("Pairs of levels tried for Module 2 (ECG/EHR; 0 is its own EHR tokens):")
+            st.markdown(
+                "Pairs of levels tried for Module 2 (ECG/EHR; 0 is its own EHR tokens), compared by their "
+                f"cross-validated gain over Module 1. Best in: share of {pair_draws(run['fitting'])}."
+            )
             st.html(plain_table(pair_table(gains, frequency)))
         if not kept and not gains:
             st.markdown("The run stored no training report.")
 
 
 def pair_table(gains: dict[str, float], frequency: dict[str, float]) -> pd.DataFrame:
-    """One row per pair of levels, the best first: what Module 2 gains over Module 1 with it, and how often it wins."""
+    """One row per pair of levels, the best first: what Module 2 gains over Module 1 with it, how often it is best."""
     best_first = sorted(gains, key=lambda pair: -gains[pair])
     rows = [(pair, signed(gains[pair]), f"{100 * frequency.get(pair, 0):.0f} %") for pair in best_first]
     return pd.DataFrame(rows, columns=["Pair", "Gain over M1, log-likelihood", "Best in"])
 
 
-def chosen_levels(choices: pd.DataFrame, flag: str, frequency: str) -> str:
-    """The chosen level of each modality with how often refits choose it, in words; a dash where nothing was chosen."""
+def levels_of_module_2(run: dict[str, Any], choices: pd.DataFrame) -> str:
+    """The levels that Module 2 reads: found by trying, with how often they are best, or k* by rule."""
+    if by_rule(run):
+        return "those of k*, as in the paper"
+    return chosen_levels(choices, "is_cross_level", "cross_frequency", "draws")
+
+
+def chosen_levels(choices: pd.DataFrame, flag: str, frequency: str, of: str) -> str:
+    """The chosen level of each modality with how often it is chosen, in words; a dash where nothing was chosen.
+
+    Args:
+        of: what the frequency is a share of: refits (of the stack), or draws (of patients, nothing fitted anew).
+    """
     found = []
     for row in choices[choices[flag]].to_dict("records"):
         often = "unknown share" if pd.isna(row[frequency]) else f"{100 * row[frequency]:.0f} %"
-        found.append(f"{str(row['modality']).upper()} {row['level'] or 'own tokens'} ({often} of refits)")
+        found.append(f"{str(row['modality']).upper()} {row['level'] or 'own tokens'} ({often} of {of})")
     return ", ".join(found) or "–"
 
 
@@ -130,7 +138,7 @@ def draw_calibration(calibrations: pd.DataFrame) -> None:
             "Slope": f"{row['slope']:.2f}",
             "Intercept": f"{row['intercept']:.2f}".replace("-", "−"),
             "Threshold": "not estimable" if pd.isna(row["threshold"]) else f"{row['threshold']:.3f}",
-            "Base rate": f"{row['base_rate']:.2f}",
+            "Base rate": f"{row['base_rate']:.2f}" + ("" if pd.isna(row["n_base"]) else f", n = {row['n_base']:,}"),
             "Model's mean": f"{row['base_p']:.2f}",
         }
         for row in calibrations.to_dict("records")

@@ -9,13 +9,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.split_use import in_sample
+from dashboard.wording import definition_of
+
 _STYLE = Path(__file__).resolve().parents[1] / "assets" / "results.css"
-IN_SAMPLE = {
-    "train": "Train patients taught the encoders of this run.",
-    "val": "Validation patients stopped the training of this run early.",
-    "meta": "Meta patients fitted the weights and the level choice of this run.",
-    "cal": "Calibration patients set the calibration and the threshold of this run.",
-}
 
 
 def style() -> None:
@@ -34,6 +31,14 @@ def no_run(title: str) -> None:
     st.stop()
 
 
+def no_cohort(title: str) -> None:
+    """The page says that the store does not hold what the cohort is defined by, what to do, and stops."""
+    st.title(title)
+    st.info("This store does not say yet what its cohort predicts. Read the raw folders (again):")
+    st.code("lemof ingest --ehr DIR --ecg DIR", language="bash")
+    st.stop()
+
+
 def not_scored(title: str) -> None:
     """The page says that the run has predicted nobody here, what to do, and stops."""
     st.title(title)
@@ -42,12 +47,13 @@ def not_scored(title: str) -> None:
     st.stop()
 
 
-def in_sample_banner(split: str) -> None:
-    """A strong note stands on the page where the split is not test."""
-    if split in IN_SAMPLE:
+def in_sample_banner(run: dict[str, Any], split: str) -> None:
+    """A strong note stands on the page where the patients of the split taught the run."""
+    taught = in_sample(run["fitting"], split)
+    if taught is not None:
         st.html(
             '<div class="lemof-banner lemof-banner-strong" role="note" data-testid="in-sample-banner">In-sample: '
-            f"{html.escape(IN_SAMPLE[split])} These numbers are better than what to expect from new patients.</div>"
+            f"{html.escape(taught)} These numbers are better than what to expect from new patients.</div>"
         )
 
 
@@ -65,13 +71,15 @@ def worth_of_numbers(run: dict[str, Any], datasets: pd.DataFrame) -> str:
 def footer(
     run: dict[str, Any] | None, split: str | None = None, n: int | None = None, events: int | None = None
 ) -> None:
-    """The page ends with the run, the split and the n that its numbers come from."""
+    """The page ends with the run, what it predicts, the split and the n that its numbers come from."""
     if run is None:
         return
+    defined = definition_of(run)
     parts = [
         f"Run {run['run_id']}",
         f"{run['fusion']} {run['preset']}",
         f"fitted {run['created_at']:%Y-%m-%d %H:%M} UTC",
+        f"{defined.label}, predicted at {defined.t0}",
     ]
     if split is not None:
         parts.append(f"{split} split")

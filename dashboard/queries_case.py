@@ -14,9 +14,8 @@ from cohort_db import read, read_results
 from cohort_db.ecg_wfdb import read_signal
 from cohort_db.errors import InputMistake
 from dashboard.session import TASK, cached_store
+from dashboard.wording import Definition, definition_of
 
-# Parts whose held-out rows the decision is fitted on, by way of fitting: what the base rate is a share of.
-_FITTED_ON = {"oof5": ("train", "meta"), "holdout": ("meta",), "naive": ("train",)}
 _OF_SAMPLE = ["sample_id", "t0_offset_s", "label", "outcome_hours", "died_before_cut", "study_id", "ecg_usable"]
 
 
@@ -35,7 +34,6 @@ class Case:
     run_id: str = ""
     prediction: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
-    n_base_rate: int | None = None
     branches: pd.DataFrame = field(default_factory=pd.DataFrame)
     effect: dict[str, Any] | None = None
 
@@ -129,28 +127,25 @@ def _scored(store: Any, case: Case, run_id: str, prediction: dict[str, Any]) -> 
     sample_id = str(case.sample_id)
     stages = read_results.calibrations(store, run_id).set_index("path")
     calibration = stages.loc[prediction["path"]].to_dict() if prediction["path"] in stages.index else None
-    run = read_results.run(store, run_id)
     return replace(
         case,
         prediction=prediction,
         calibration=calibration,
-        n_base_rate=None if calibration is None else n_behind(run, prediction["path"], calibration["base_rate"]),
         branches=read_results.branch_values(store, run_id, sample_id),
         effect=read_results.input_effect(store, run_id, sample_id),
     )
-
-
-def n_behind(run: dict[str, Any], path: str, base_rate: float) -> int | None:
-    """How many samples the base rate is a share of; None where the stored counts do not bear it out."""
-    counts = [run["n_by_split"].get(part, {}) for part in _FITTED_ON.get(run["fitting"], ())]
-    n = sum(int(count.get("ecg" if path == "both" else "n", 0)) for count in counts)
-    return n if n and abs(base_rate * n - round(base_rate * n)) < 1e-6 * n else None
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def variables(url: str, revision: str) -> pd.DataFrame:
     """The catalogue of variables, indexed by name."""
     return read.variables(cached_store(url)).set_index("name", drop=False)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def definition(url: str, revision: str) -> Definition:
+    """What the cohort's samples predict, for a page without a run."""
+    return definition_of(read.task_definition(cached_store(url), TASK))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -197,11 +192,10 @@ def waveform(url: str, revision: str, study_id: int) -> Waveform:
     """The record at its own fs, from its file; an unreadable file is a sentence, not a fault of the page."""
     try:
         record = read.ecg_record(cached_store(url), study_id)
-        signal = read_signal(Path(record["record_path"]))
+        signal = read_signal(Path(record["record_path"]), content=record["content_sha256"])
     except InputMistake as mistake:
         return Waveform(np.empty((0, 0), np.float32), 0.0, (), str(mistake))
-    scale = np.array([{"uv": 1e-3, "v": 1e3}.get(str(unit).lower(), 1.0) for unit in signal.units])
-    return Waveform((signal.p_signal * scale).T.astype(np.float32), signal.fs, signal.sig_name)
+    return Waveform(signal.signal_mv.T.astype(np.float32), signal.fs, signal.sig_name)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

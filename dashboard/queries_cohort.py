@@ -7,8 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from cohort_db import read, read_results
+from cohort_db.errors import InputMistake
 from dashboard.session import TASK, cached_store
-from dashboard.wording import care_unit
+from dashboard.wording import Definition, care_unit, definition_of
 
 SPARKLINES = ("heart_rate", "map", "creatinine", "lactate")
 
@@ -18,13 +19,14 @@ def stays(url: str, revision: str, run_id: str | None) -> pd.DataFrame:
     """Every stay, by stay_id, with what the run predicted.
 
     Columns: stay_id, subject_id, sample_id, in_cohort, rule, split, age_years, sex, unit (short), disease_groups
-    (joined by ", "), ecg (usable: yes or no), outcome (key of cohort_filters.OUTCOMES), label (Int64), p, p_lo, p_hi,
-    t0_offset_s. p is NaN where the run has not scored the stay; split is the run's, else the store's.
+    (joined by ", "), ecg (usable: yes or no), outcome (one of cohort_filters.OUTCOMES), label (Int64), p, p_lo, p_hi,
+    path (of the prediction: both or ehr). p is NaN where the run has not scored the stay; split is the run's, else
+    the store's.
     """
     store = cached_store(url)
     frame = read.stays(store, TASK)
     groups = read.disease_groups(store, TASK).groupby("sample_id")["disease_group"].agg(", ".join)
-    out = frame[["stay_id", "subject_id", "sample_id", "in_cohort", "age_years", "label", "t0_offset_s"]].copy()
+    out = frame[["stay_id", "subject_id", "sample_id", "in_cohort", "age_years", "label"]].copy()
     out["rule"] = frame["rule"].astype("category")
     out["sex"] = frame["sex"].astype("category")
     out["unit"] = frame["first_careunit"].map(care_unit).astype("category")
@@ -33,12 +35,13 @@ def stays(url: str, revision: str, run_id: str | None) -> pd.DataFrame:
     # ECGs are linked to samples alone: of a stay outside the cohort nothing is known.
     out["ecg"] = pd.Series(usable, index=frame.index).where(frame["in_cohort"], None).astype("category")
     out["outcome"] = _outcome(frame)
-    predicted = pd.DataFrame(columns=["sample_id", "split", "p", "p_lo", "p_hi"])
+    predicted = pd.DataFrame(columns=["sample_id", "split", "path", "p", "p_lo", "p_hi"])
     if run_id is not None:
         predicted = read_results.predictions(store, run_id)[predicted.columns]
     predicted = predicted.set_index("sample_id").reindex(frame["sample_id"])
     for name in ("p", "p_lo", "p_hi"):
         out[name] = predicted[name].to_numpy(float)
+    out["path"] = predicted["path"].to_numpy()
     split = predicted["split"].reset_index(drop=True).astype(object)
     out["split"] = split.where(split.notna(), frame["split"]).astype("category")
     return out
@@ -49,6 +52,15 @@ def _outcome(frame: pd.DataFrame) -> pd.Categorical:
     long = (frame["label"] == 1).fillna(False).to_numpy(bool)
     named = np.select([died, long, frame["label"].notna().to_numpy(bool)], ["died", "long", "left"], "")
     return pd.Categorical(named, categories=["long", "left", "died"])  # "" is none of them: absent
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def definition(url: str, revision: str) -> Definition | None:
+    """What the cohort predicts, and when; None before the first ingest of this version."""
+    try:
+        return definition_of(read.task_definition(cached_store(url), TASK))
+    except InputMistake:
+        return None
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

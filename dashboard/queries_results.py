@@ -66,13 +66,6 @@ def fitted(url: str, revision: str, run_id: str) -> dict[str, pd.DataFrame]:
     }
 
 
-def tuned_threshold(calibrations: pd.DataFrame) -> float | None:
-    """The cut that the run tuned on its calibration part, of the path with an ECG if it has one; None without."""
-    by_path = calibrations.set_index("path")["threshold"]
-    path = "both" if "both" in by_path.index else "ehr"
-    return None if path not in by_path.index or pd.isna(by_path[path]) else float(by_path[path])
-
-
 def one_metric(found: pd.DataFrame, name: str, source: str = "final", deaths: str = "with") -> dict[str, Any] | None:
     """The overall metric of a source as a mapping; None where it was not evaluated."""
     here = (found["source"] == source) & (found["stratum_kind"] == "all") & (found["deaths"] == deaths)

@@ -32,6 +32,12 @@ SOURCES = {
     "all_levels_mean": "Mean of all six levels",
     "final_paired": "LeMoF, the whole model",
 }
+FLOORS = {
+    ("majority", "acc_50"): "ACC of always the commoner",
+    ("majority", "f1_macro_50"): "Macro-F1 of always the commoner",
+    ("base_rate", "brier"): "Brier of the base rate",
+    ("base_rate", "auprc"): "AUPRC of the base rate",
+}
 EVERYBODY = "All stays"
 
 
@@ -57,11 +63,9 @@ def branch_rows(found: pd.DataFrame, *, name: str = "auroc") -> pd.DataFrame:
 
 
 def strata_table(found: pd.DataFrame, kind: str, *, deaths: str = "with") -> pd.DataFrame:
-    """One row per stratum with n, long, each metric as a number with its interval, and the accuracy of the majority."""
+    """One row per stratum: n, long, each metric with its interval, and what forecasts score that look at nobody."""
     here = found[(found["deaths"] == deaths) & found["stratum_kind"].isin(["all", kind])]
     final = here[here["source"] == "final"]
-    majority = here[(here["source"] == "majority") & (here["name"] == "acc_50")]
-    floor = majority.set_index(["stratum_kind", "stratum"])["value"].to_dict()
     rows = []
     strata: Any = final.groupby(["stratum_kind", "stratum"], sort=False)
     for (of_kind, stratum), some in strata:
@@ -69,14 +73,30 @@ def strata_table(found: pd.DataFrame, kind: str, *, deaths: str = "with") -> pd.
         one = next(iter(by_name.values()))
         row = {"Group": EVERYBODY if of_kind == "all" else stratum, "n": one["n"], "Long": one["events"]}
         row |= {title: _written(by_name[name]) for name, title in COLUMNS.items() if name in by_name}
-        always = floor.get((of_kind, stratum))
-        row["ACC of always the commoner"] = "–" if always is None else f"{always:.2f}"
+        of_stratum = here[(here["stratum_kind"] == of_kind) & (here["stratum"] == stratum)]
+        for (source, name), title in FLOORS.items():
+            floor = of_stratum[(of_stratum["source"] == source) & (of_stratum["name"] == name)]
+            row[title] = _written(floor.to_dict("records")[0]) if len(floor) else "–"
         rows.append(row)
     table = pd.DataFrame(rows)
     if table.empty:
         return table
     first = table["Group"] == EVERYBODY
     return pd.concat([table[first], table[~first].sort_values("n", ascending=False, kind="stable")], ignore_index=True)
+
+
+def floors_in_words(n_by_split: dict[str, dict[str, int]]) -> str:
+    """What the floors of `strata_table` forecast, from the counts the run was fitted with; nothing without them."""
+    fitted = [counts for part, counts in n_by_split.items() if part != "test"]
+    n, events = (sum(counts[key] for counts in fitted) for key in ("n", "events"))
+    if n == 0:
+        return ""
+    commoner = "a long stay" if 2 * events > n else "no long stay"
+    return (
+        f"The floors look at no patient. Always the commoner: {commoner} for everybody, the commoner class among the "
+        f"{n:,} stays that the run was fitted with. Base rate: {events / n:.2f} for everybody, the share of long stays "
+        "among them. The AUROC of both is 0.5."
+    )
 
 
 def not_estimable(rows: pd.DataFrame) -> int:

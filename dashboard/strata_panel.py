@@ -10,14 +10,27 @@ import streamlit as st
 from dashboard.auroc import difference
 from dashboard.charts.forest import forest
 from dashboard.queries_results import one_metric
-from dashboard.strata import COLUMNS, KINDS, branch_rows, not_estimable, strata_rows, strata_table
+from dashboard.strata import (
+    COLUMNS,
+    EVERYBODY,
+    KINDS,
+    branch_rows,
+    floors_in_words,
+    not_estimable,
+    strata_rows,
+    strata_table,
+)
 from dashboard.wording import estimate, signed
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
 
 
-def draw_strata(found: pd.DataFrame, deaths: str) -> None:
-    """The strata of the kind that is chosen stand as a forest plot with a table below."""
+def draw_strata(found: pd.DataFrame, deaths: str, n_by_split: dict[str, dict[str, int]]) -> None:
+    """The strata of the kind that is chosen stand as a forest plot with a table below.
+
+    Args:
+        n_by_split: of the run.
+    """
     kind = st.segmented_control(
         "By",
         list(KINDS),
@@ -28,7 +41,7 @@ def draw_strata(found: pd.DataFrame, deaths: str) -> None:
         required=True,
     )
     rows = strata_rows(found, kind or "disease", deaths=deaths)
-    gaps = not_estimable(rows)
+    gaps = not_estimable(rows[rows["label"] != EVERYBODY])
     gap = f", {gaps} of {len(rows) - 1} groups not estimable" if gaps else ""
     st.markdown(f"**AUROC by {KINDS[kind or 'disease'].lower()}{gap}**")
     overall = one_metric(found, "auroc", deaths=deaths)
@@ -42,6 +55,9 @@ def draw_strata(found: pd.DataFrame, deaths: str) -> None:
     )
     table = strata_table(found, kind or "disease", deaths=deaths)
     st.dataframe(table, hide_index=True, key="table-strata", height=35 * (len(table) + 1) + 3)
+    tuned = one_metric(found, "acc_tuned", deaths=deaths)
+    why = f" Of all stays: {tuned['note']}." if tuned and tuned["note"] else ""
+    st.caption(f"Tuned: each stay at the threshold of its own path.{why} {floors_in_words(n_by_split)}")
 
 
 def draw_branches(found: pd.DataFrame, known: pd.DataFrame | None) -> None:

@@ -25,7 +25,6 @@ class Rate:
 class Confusion:
     """How many stays were long (label 1) or not, with and without an alarm (p >= threshold)."""
 
-    threshold: float
     hit: int
     false: int
     miss: int
@@ -55,11 +54,11 @@ def rate(name: str, meaning: str, k: int, n: int) -> Rate:
     return Rate(name, meaning, k, n, k / n, float(interval.low), float(interval.high))
 
 
-def confusion(y: np.ndarray, p: np.ndarray, threshold: float) -> Confusion:
-    """The counts at the threshold; y (N,) holds 0 and 1, p (N,) probabilities."""
-    alarm, long = p >= threshold, y == 1
+def confusion(y: np.ndarray, alarm: np.ndarray) -> Confusion:
+    """The counts; y (N,) holds 0 and 1, alarm (N,) whether p reached the stay's threshold."""
+    long = y == 1
     counts = ((alarm & long), (alarm & ~long), (~alarm & long), (~alarm & ~long))
-    return Confusion(threshold, *(int(one.sum()) for one in counts))
+    return Confusion(*(int(one.sum()) for one in counts))
 
 
 def net_benefit(y: np.ndarray, p: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -68,3 +67,8 @@ def net_benefit(y: np.ndarray, p: np.ndarray, thresholds: np.ndarray) -> np.ndar
     hits = (alarm & (y == 1)).mean(1)
     false = (alarm & (y == 0)).mean(1)
     return np.asarray(hits - false * thresholds / (1 - thresholds))
+
+
+def net_benefit_of(y: np.ndarray, alarm: np.ndarray, thresholds: np.ndarray) -> float:
+    """Net benefit of acting on these alarms; a false one weighs the odds of its stay's own threshold (N,), below 1."""
+    return float(np.mean(alarm * np.where(y == 1, 1.0, -thresholds / (1 - thresholds))))

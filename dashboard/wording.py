@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-LABEL = "Still in ICU after 72 h"
 RESEARCH_USE = "Research use only. Not a medical device."
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What is predicted: at t0 hours after ICU admission, whether the stay lasts longer than the cut (hours)."""
+
+    t0_hours: float
+    cut_hours: float
+
+    @property
+    def t0(self) -> str:
+        """When the prediction is made, counted from ICU admission: 24 h."""
+        return f"{self.t0_hours:g} h"
+
+    @property
+    def cut(self) -> str:
+        """How long a stay must last for label 1: 72 h."""
+        return f"{self.cut_hours:g} h"
+
+    @property
+    def label(self) -> str:
+        """Label 1 as a sentence: Still in ICU after 72 h."""
+        return f"Still in ICU after {self.cut}"
+
+
+def definition_of(known: Mapping[str, Any]) -> Definition:
+    """Return the definition that a run was fitted for, or that a cohort was made by (see `read.task_definition`)."""
+    return Definition(float(known["t0_hours"]), float(known["cut_hours"]))
 
 
 def probability(p: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,9 +19,24 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Request, WebSocket, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
+# Streamlit asks below a page's own path before it asks at the root, and the browser logs the 404 with this address.
+_PROBE = re.compile(r"/[a-z-]+/_stcore/(?:health|host-config)")
+_IDENTITIES = """() => {
+  const found = [];
+  const walk = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      if (element.dataset?.stay && element.checkVisibility({ visibilityProperty: true })) {
+        found.push([element.dataset.stay, element.dataset.run]);
+      }
+      if (element.shadowRoot) walk(element.shadowRoot);
+    }
+  };
+  walk(document);
+  return found;
+}"""
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 # Playwright's sync API runs once per thread, so nested pages share one browser.
 _shared: list[Browser] = []
@@ -93,25 +109,39 @@ def chromium_browser() -> Iterator[Browser]:
 def chromium_page(
     width: int = 1440, height: int = 900, color_scheme: Literal["light", "dark"] = "light"
 ) -> Iterator[Page]:
-    """A fresh page; `lemof_console_errors` and `lemof_outside_requests` on it list what should never happen."""
+    """A fresh page; `lemof_console_errors` and `lemof_outside_requests` on it list what should never happen.
+
+    `lemof_failures` are the errors less Streamlit's own two probes, known by their address.
+    """
     with ExitStack() as stack:
         browser = stack.enter_context(chromium_browser())
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=color_scheme)
         stack.callback(context.close)
         page = context.new_page()
         errors: list[str] = []
+        failures: list[str] = []
         outside: list[str] = []
+
+        def note_message(message: ConsoleMessage) -> None:
+            if message.type != "error":
+                return
+            errors.append(message.text)
+            address = urlsplit(message.location["url"])
+            if address.hostname not in LOCAL_HOSTS or not _PROBE.fullmatch(address.path):
+                failures.append(f"{message.text} {message.location['url']}")
 
         def note_request(request: Request | WebSocket) -> None:
             url = urlsplit(request.url)
             if url.scheme in {"http", "https", "ws", "wss"} and url.hostname not in LOCAL_HOSTS:
                 outside.append(request.url)
 
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", note_message)
+        for noted in (errors, failures):
+            page.on("pageerror", lambda error, noted=noted: noted.append(str(error)))
         page.on("request", note_request)
         page.on("websocket", note_request)
         page.lemof_console_errors = errors  # type: ignore[attr-defined]
+        page.lemof_failures = failures  # type: ignore[attr-defined]
         page.lemof_outside_requests = outside  # type: ignore[attr-defined]
         yield page
 
@@ -131,6 +161,11 @@ def idle(page: Page, timeout_s: float = 30) -> None:
         timeout=timeout_s * 1000,
         polling=50,
     )
+
+
+def identities(page: Page) -> set[tuple[str, str]]:
+    """(stay, run) of everything visible on the page that belongs to a patient, in shadow roots too."""
+    return {(stay, run) for stay, run in page.evaluate(_IDENTITIES)}
 
 
 def _free_port() -> int:

@@ -113,6 +113,7 @@ def add_made_up_run(store: Store, samples: pd.DataFrame, *, leave_out: int) -> N
         {
             "path": path, "slope": 1.1, "intercept": 0.05, "threshold": 0.45 if path == "both" else None, "n": 7,
             "events": 3, "base_logit": BASE_LOGIT, "base_p": BASE_P, "base_rate": float(own["label"].mean()),
+            "n_base": len(own) if path == "both" else None,
         }
         for path, own in paths.items()
     ]  # fmt: skip

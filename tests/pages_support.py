@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 from mimic_support import Tables, write_tables, written
 from scipy.special import expit
 from store_support import run_row
+from streamlit.testing.v1 import AppTest
 
 from cohort_db import read
 from cohort_db.ingest import ingest
@@ -26,6 +28,8 @@ from cohort_db.results import add_run, add_scored
 from cohort_db.store import Store, open_store
 from lemof_core.jobs.evaluate import evaluate
 
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("overview", "cohort", "levels", "performance", "model_card")
 N_PATIENTS = 120
 RUN = "run-pages"
 THRESHOLD = 0.437  # no multiple of the sliders' step
@@ -135,6 +139,7 @@ def fitted_parts() -> dict[str, Any]:
         "base_logit": -0.2,
         "base_p": 0.45,
         "base_rate": 0.5,
+        "n_base": 1_234,
     }
     choices = [
         {
@@ -282,3 +287,25 @@ def pages_stores(tmp_path_factory: pytest.TempPathFactory) -> PagesStores:
         before = home[state]
     (root / "empty").mkdir()
     return PagesStores(home, root / "empty")
+
+
+def open_page(name: str, home: Path, monkeypatch: pytest.MonkeyPatch, **query: str | list[str]) -> AppTest:
+    """The page after its first run; its parameters are set as a link would."""
+    monkeypatch.setenv("LEMOF_HOME", str(home))
+    st.cache_data.clear()
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    if name != "overview":
+        # Pages are known by their URL path only after a first run.
+        app.run().switch_page(f"dashboard/pages/{name}.py")
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def said(app: AppTest) -> str:
+    """All words on the page, in its main part and its side panel."""
+    parts: list[str] = []
+    for kind in ("title", "subheader", "markdown", "caption", "info", "error", "code", "button", "table"):
+        parts += [str(getattr(one, "value", None) or getattr(one, "label", "")) for one in getattr(app, kind)]
+    parts += [str(one.proto.body) for one in app.get("html") if not str(one.proto.body).startswith("<style")]
+    return "\n".join(parts)

@@ -1,8 +1,7 @@
-"""The whole app on a really trained store, in a real browser: every page, and the live road from file to answer."""
+"""The whole app on a really trained store, in a real browser: every page, and a base path."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,6 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed")
 from browser_support import ROOT, chromium_browser, chromium_page, find_chromium, idle, streamlit_server
 from playwright.sync_api import Page, expect
-
-from cohort_db import read, read_results
-from cohort_db.store import Store
 
 pytestmark = [
     pytest.mark.browser,
@@ -58,50 +54,3 @@ def test_the_app_works_behind_a_base_path(demo_home: Path) -> None:
         idle(page)
         expect(page.get_by_test_id("data-banner")).to_be_visible()
         assert page.locator("[data-testid=stException]").count() == 0
-
-
-def some_sample(store: Store) -> tuple[int, float, Path]:
-    """Return (stay, stored probability, WFDB record) of a sample with an ECG."""
-    run_id = read_results.newest_run(store)
-    predicted = read_results.predictions(store, run_id)
-    row = predicted[predicted["path"] == "both"].iloc[0]
-    samples = read.samples(store).set_index("sample_id")
-    record = read.ecg_record(store, int(samples.loc[row["sample_id"], "study_id"]))["record_path"]
-    return int(row["stay_id"]), float(row["p"]), Path(record)
-
-
-def test_a_stored_stays_own_data_give_its_stored_prediction_on_the_page(
-    page: Page, url: str, demo_store: Store
-) -> None:
-    stay_id, p, _ = some_sample(demo_store)
-    page.goto(f"{url}/live")
-    idle(page)
-    page.get_by_text("Use a stored stay's own data").click()
-    idle(page)
-    page.get_by_label("Stay id").fill(str(stay_id))
-    page.get_by_role("button", name="Predict").click()
-    expect(page.get_by_text("The same as the stored prediction")).to_be_visible(timeout=90_000)
-    expect(page.get_by_test_id("live-probability")).to_have_text(f"{p:.2f}")
-    expect(page.locator("[data-testid=ecg-paper]")).to_be_visible()
-
-
-def test_an_uploaded_wfdb_pair_is_predicted_and_drawn(page: Page, url: str, demo_store: Store) -> None:
-    _, _, record = some_sample(demo_store)
-    page.goto(f"{url}/live")
-    idle(page)
-    files = [str(record.with_suffix(suffix)) for suffix in (".hea", ".dat")]
-    page.locator("input[type=file]").first.set_input_files(files)
-    idle(page)
-    expect(page.get_by_text(re.compile("Read: 12 leads"))).to_be_visible(timeout=30_000)
-    page.get_by_role("button", name="Predict").click()
-    expect(page.get_by_test_id("live-probability")).to_have_text(re.compile(r"0\.\d\d|1\.00"), timeout=90_000)
-    assert page.locator("[data-testid=ecg-paper]").get_attribute("data-stay") == "live"
-
-
-def test_a_wrong_file_is_one_sentence_on_the_page(page: Page, url: str, tmp_path: Path) -> None:
-    wrong = tmp_path / "wrong.csv"
-    wrong.write_text("a,b\n1,2\n")
-    page.goto(f"{url}/live")
-    idle(page)
-    page.locator("input[type=file]").nth(1).set_input_files(str(wrong))
-    expect(page.get_by_text("the EHR file has no column variable")).to_be_visible(timeout=30_000)

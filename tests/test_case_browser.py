@@ -229,6 +229,8 @@ def test_a_stay_without_an_ecg_has_an_empty_state_and_no_paper(page: Page, url: 
     expect(page.get_by_text("No ECG in the window")).to_be_visible()
     expect(page.get_by_test_id("ecg-grid")).to_have_count(0)
     expect(page.get_by_text("No ECG was used")).to_be_visible()
+    risk, branches = (page.locator(f'[data-panel="{name}"]').bounding_box() for name in ("risk", "branches"))
+    assert risk and branches and branches["x"] < risk["x"]  # in the place of the paper
     assert stamps(page) == {(str(case_store.no_ecg), RUN)}
 
 
@@ -245,6 +247,25 @@ def test_a_chosen_token_marks_its_window_on_the_paper_and_in_words(page: Page, u
     page.locator('.st-key-token [aria-label*="lear"], .st-key-token [data-testid*="lear"]').first.click()
     idle(page)
     expect(page.locator("svg .highlight")).to_have_count(0)
+
+
+def test_the_first_screen_holds_risk_reasons_paper_and_the_top_of_the_trends_without_a_hole(
+    page: Page, url: str, case_store: CaseStore
+) -> None:
+    opened(page, url, stay=case_store.test_stay, run=RUN)
+    expect(page.locator(".risk-scale")).to_be_visible()
+    expect(page.locator(".st-key-case-trends .js-plotly-plot")).to_be_visible()
+
+    def ends(place: str) -> float:
+        box = page.locator(place).last.bounding_box()
+        assert box
+        return box["y"] + box["height"]
+
+    trends = page.locator(".st-key-case-trends .js-plotly-plot").bounding_box()
+    assert trends and trends["y"] < 900 - 66  # the first row of the flowsheet is on the screen
+    left, right = ends(".case-intervals"), ends(".st-key-case-right .case-footnote")
+    assert abs(left - right) < 100 and max(left, right) < trends["y"]
+    assert max(ends(".case-p"), ends(".case-reasons"), ends(".st-key-case-waterfall")) <= right
 
 
 def test_on_a_phone_the_risk_stands_before_the_ecg_and_the_page_does_not_scroll_sideways(

@@ -85,6 +85,13 @@ def test_the_stated_sum_can_be_checked_by_hand_and_modalities_sum_their_levels()
     assert words == "−0.400 + 0.450 (ECG) − 0.300 (Health record) + 0.250 (cross-modal) = 0.000"
 
 
+@pytest.mark.parametrize(("t0_h", "side"), [(12.0, "left"), (40.0, "right")])
+def test_the_lines_name_stands_on_the_side_where_there_is_room(t0_h: float, side: str) -> None:
+    figure = trends_figure([row()], judge(LACTATES), [], t0_h=t0_h, window=(0, 48))
+    (name,) = (note for note in figure.layout.annotations if "prediction at" in note.text)
+    assert name.xanchor == side
+
+
 def test_a_patient_without_an_ecg_has_no_ecg_steps() -> None:
     own = BRANCHES.iloc[3:6]
     figure = waterfall(own, base=-0.4, total=-0.7, scale="log-odds")

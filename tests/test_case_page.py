@@ -116,6 +116,23 @@ def test_an_ecg_whose_file_is_gone_is_one_sentence(store: Store, case_store: Cas
     assert "This ECG cannot be shown" in sentences(page) and "missing" in sentences(page)
 
 
+def test_an_ecg_whose_file_was_exchanged_is_not_drawn(store: Store, case_store: CaseStore) -> None:
+    samples = read.samples(store).set_index("stay_id")
+    mine, other = (
+        Path(read.ecg_record(store, int(samples.loc[stay_id, "study_id"]))["record_path"] + ".dat")
+        for stay_id in (case_store.test_stay, case_store.train_stay)
+    )
+    whole = mine.read_bytes()
+    try:
+        mine.write_bytes(other.read_bytes())
+        page = opened(stay=case_store.test_stay, run=RUN)
+    finally:
+        mine.write_bytes(whole)
+        st.cache_data.clear()
+    assert "is not the record that was ingested" in sentences(page)
+    assert "is not the record" not in sentences(opened(stay=case_store.test_stay, run=RUN))
+
+
 def test_a_stay_outside_the_cohort_is_shown_with_the_rule_and_without_a_prediction(
     store: Store,
     case_store: CaseStore,

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from mimic_support import MIMIC_LEADS
 
 from dashboard.case_attention import chosen_sentences
+from dashboard.case_branches import effect_sentence
 from dashboard.case_ecg import interval_line, record_labels, when
 from dashboard.case_header import neighbours
 from dashboard.case_overlay import on_record
-from dashboard.case_reasons import ecg_words, grouped, strongest_reasons
-from dashboard.case_risk import effect_sentence, outcome_words
+from dashboard.case_reasons import ecg_words, grouped, static_words, strongest_reasons
+from dashboard.case_risk import outcome_words
 from dashboard.case_values import MODEL_WINDOW_H, SEEN, direction, latest_seen
-from dashboard.queries_case import Attention, Case, Explained, Waveform, n_behind
+from dashboard.queries_case import Attention, Case, Explained, Waveform
 from lemof_core.ehr_series import N_HOURS, hourly_grid
 
 MAPS = Attention(
@@ -117,7 +118,7 @@ def test_reasons_are_the_largest_attributions_with_the_summed_saliency_among_the
     saliency = np.full((12, 250), 0.25 / 3000)
     found = explained({"lactate": -0.2, "age": 0.1, "crp": 0.3, "sodium": 0.01}, saliency)
     last = latest_seen(judge(charted(("lactate", 3, 4.1))), VARIABLES, "F")
-    reasons = strongest_reasons(found, VARIABLES, last, FACTS, {"heart_rate_bpm": 112.0})
+    reasons = strongest_reasons(found, VARIABLES, last, static_words(FACTS), "rate 112 (fast)")
     assert [reason.words for reason in reasons] == [
         "C-reactive protein not measured in the 24 h before the prediction",
         "ECG: rate 112 (fast)",
@@ -145,8 +146,10 @@ def test_the_modalities_effects_are_differences_from_the_background() -> None:
     effect = {"v_none": -0.4, "v_ecg": -0.09, "v_ehr": -0.52, "v_both": -0.16, "n_background": 16}
     assert effect_sentence(effect) == (
         "The ECG contributed +0.31, the health record −0.12, together 0.05 more than each alone "
-        "(log-odds; n = 16 background patients)."
+        "(log-odds; n = 16 background patients, ± is one standard error over them)."
     )
+    with_errors = effect_sentence(effect | {"se_ecg": 0.04, "se_ehr": 0.1, "se_joint": 0.02})
+    assert "contributed +0.31 ± 0.04, the health record −0.12 ± 0.10, together 0.05 ± 0.02 more" in with_errors
 
 
 def test_a_death_before_the_cut_is_told_as_such() -> None:
@@ -155,13 +158,6 @@ def test_a_death_before_the_cut_is_told_as_such() -> None:
     assert words == "died in ICU at 40 h, before the cut (counted as not long)"
     alive = facts | {"death_offset_s": None, "died_in_icu": False, "los_hours": 53.2, "deathtime": None}
     assert outcome_words(Case({"stay_id": 1, **alive})) == "left ICU after 53 h"
-
-
-def test_the_base_rate_has_an_n_only_where_the_counts_bear_it_out() -> None:
-    run = {"fitting": "oof5", "n_by_split": {"train": {"n": 41, "ecg": 27}, "meta": {"n": 10, "ecg": 8}}}
-    assert n_behind(run, "both", 17 / 35) == 35
-    assert n_behind(run, "ehr", 24 / 51) == 51
-    assert n_behind(run, "both", 0.5) is None
 
 
 # ---- ECG -----------------------------------------------------------------------------------------------------------

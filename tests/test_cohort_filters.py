@@ -23,10 +23,13 @@ from dashboard.cohort_filters import (
     as_query,
     filter_stays,
     in_words,
+    outcome_words,
     sort_stays,
     verdicts,
 )
+from dashboard.wording import Definition
 
+FIVE_DAYS = Definition(t0_hours=48, cut_hours=120)
 UNITS = ("MICU", "CCU", "SICU")
 DISEASES = ("heart failure", "sepsis", "pneumonia")
 RULES = ("adult", "first_stay")
@@ -56,6 +59,7 @@ def _stays(n: int = 200, seed: int = 0) -> pd.DataFrame:
             "outcome": pd.Categorical(outcome, categories=list(OUTCOMES)),
             "label": pd.array(np.where(label < 0, None, label).tolist(), dtype="Int64"),
             "p": np.where(scored, rng.integers(0, 101, n) / 100, np.nan),
+            "path": np.where(scored, rng.choice(["both", "ehr"], n), None),
         }
     )
 
@@ -83,6 +87,7 @@ FILTERS = st.builds(
     p=pair_of(st.integers(0, 100).map(lambda number: number / 100)),
     verdict=some_of(*VERDICTS),
     thr=st.integers(0, 100).map(lambda number: number / 100),
+    thr_ehr=st.integers(0, 100).map(lambda number: number / 100),
 )
 
 
@@ -112,9 +117,13 @@ def _sql(filters: Filters) -> tuple[str, list[Any]]:
         values.extend(filters.disease)
     if filters.verdict:
         of_verdict = {"hit": (">=", 1), "false": (">=", 0), "miss": ("<", 1), "calm": ("<", 0)}
-        ways = [f"(p {of_verdict[name][0]} ? AND label = {of_verdict[name][1]})" for name in filters.verdict]
+        ways: list[str] = []
+        for path, _ in (paths := (("both", filters.thr), ("ehr", filters.thr_ehr))):
+            ways += [
+                f"(path = '{path}' AND p {of_verdict[v][0]} ? AND label = {of_verdict[v][1]})" for v in filters.verdict
+            ]
         parts.append("(" + " OR ".join(ways) + ")")
-        values.extend([filters.thr] * len(ways))
+        values.extend(cut for _, cut in paths for _ in filters.verdict)
     return " AND ".join(parts) or "1", values
 
 
@@ -150,18 +159,22 @@ def test_a_filter_taken_away_never_leaves_fewer_stays(filters: Filters, more: Fi
         assert len(filter_stays(frame, looser)) >= len(filter_stays(frame, filters))
 
 
-@given(thr=st.integers(0, 100).map(lambda number: number / 100))
+@given(thr=st.integers(0, 100).map(lambda number: number / 100), thr_ehr=st.sampled_from([0.0, 0.3, 0.9]))
 @settings(max_examples=30, deadline=None)
-def test_the_four_verdicts_are_the_confusion_matrix(thr: float) -> None:
+def test_the_four_verdicts_are_the_confusion_matrix_at_each_paths_own_threshold(thr: float, thr_ehr: float) -> None:
     frame = _stays()
     known = frame[frame["p"].notna() & frame["label"].notna()]
-    matrix = confusion_matrix(known["label"].astype(int), (known["p"] >= thr).astype(int), labels=[0, 1])
-    counts = verdicts(frame, thr).value_counts()
+    matrix = np.zeros((2, 2), dtype=int)
+    for path, cut in (("both", thr), ("ehr", thr_ehr)):
+        of_path = known[known["path"] == path]
+        alarm = (of_path["p"] >= cut).astype(int)
+        matrix += confusion_matrix(of_path["label"].astype(int), alarm, labels=[0, 1])
+    counts = verdicts(frame, {"both": thr, "ehr": thr_ehr}).value_counts()
     assert [
         [counts.get("calm", 0), counts.get("false", 0)],
         [counts.get("miss", 0), counts.get("hit", 0)],
     ] == matrix.tolist()
-    assert verdicts(frame, thr).isna().sum() == len(frame) - len(known)
+    assert verdicts(frame, {"both": thr, "ehr": thr_ehr}).isna().sum() == len(frame) - len(known)
 
 
 @pytest.mark.parametrize("by", list(SORTS))
@@ -188,17 +201,25 @@ def test_every_order_keeps_every_stay_and_breaks_ties_by_id(by: str) -> None:
 
 def test_active_filters_are_said_in_words() -> None:
     filters = Filters(q="30", sex=("F",), age=(40, 60), verdict=("miss",), thr=0.37, rule=("adult",))
-    words = in_words(filters, {"adult": "At least 18 years old"})
+    words = in_words(filters, {"adult": "At least 18 years old"}, FIVE_DAYS)
     assert words == {
         "q": "id starts with 30",
         "sex": "Women",
         "age": "40–60 years",
-        "verdict": "Missed at 0.37",
+        "verdict": "Missed at 0.37 with ECG and 0.50 without",
         "rule": "At least 18 years old",
     }
-    assert in_words(Filters(), {}) == {}
+    assert in_words(Filters(), {}, FIVE_DAYS) == {}
+    one_threshold = Filters(verdict=("miss",), outcome=("died",), thr=0.37, thr_ehr=0.37)
+    assert in_words(one_threshold, {}, FIVE_DAYS) == {
+        "outcome": "Died in ICU before 120 h",
+        "verdict": "Missed at 0.37",
+    }
 
 
 def test_links_name_options_as_the_buttons_do() -> None:
-    assert as_query(verdict="miss", split="test") == {"verdict": [VERDICTS["miss"]], "split": ["test"]}
-    assert as_query(outcome=("long", "left")) == {"outcome": [OUTCOMES["long"], OUTCOMES["left"]]}
+    assert as_query(FIVE_DAYS, verdict="miss", split="test") == {"verdict": [VERDICTS["miss"]], "split": ["test"]}
+    assert as_query(FIVE_DAYS, outcome=("long", "left")) == {
+        "outcome": ["Still in ICU after 120 h", "Left alive before 120 h"]
+    }
+    assert list(outcome_words(FIVE_DAYS)) == list(OUTCOMES)

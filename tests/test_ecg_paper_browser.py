@@ -1,4 +1,4 @@
-"""ECG paper in a real browser comes in; scale, traces, calipers and overlays are held to pixels and milliseconds."""
+"""ECG paper in a real browser comes in; scale, traces, faults and words are held to pixels and printed lengths."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from browser_support import chromium_browser, chromium_page, find_chromium, idle, streamlit_server
-from playwright.sync_api import Locator, Page, expect
+from browser_support import find_chromium
+from ecg_paper_support import drag, opened, paper, paper_app, points
+from playwright.sync_api import Page, expect
 
 from dashboard.ecg_payload import LEADS, ROWS_PER_LAYOUT
 
@@ -18,61 +19,13 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium or Chrome is installed"),
 ]
-
 SCALES = [(speed, gain) for speed in (25, 50) for gain in (5, 10, 20)]
 PX_PER_MM = 4
-
-# Square waves of exactly 1 mV, 1 s high and 1 s low: edges give the second, plateaus the millivolt.
-APP = """
-import numpy as np
-import streamlit as st
-from dashboard.ecg_paper import ecg_paper
-from dashboard.ecg_payload import LEADS, ROWS_PER_LAYOUT
-
-st.set_page_config(layout="wide")
-fs = 500
-seconds = np.arange(10 * fs) / fs
-square = np.tile((np.floor(seconds + 0.5) % 2).astype(float), (12, 1))
-case = st.query_params["case"]
-
-if case == "scales":
-    for speed in (25, 50):
-        for gain in (5, 10, 20):
-            scale = f"{speed}-{gain}"
-            ecg_paper(square, fs, LEADS, stay_id=scale, run_id="r", key=scale, speed=speed, gain=gain)
-if case == "layouts":
-    for layout in ROWS_PER_LAYOUT:
-        beats = square.copy()
-        beats[LEADS.index("V4"), (np.arange(5000) % 400) < 20] = 3.9
-        beats[LEADS.index("aVF"), (np.arange(5000) % 400) < 20] = -4.2
-        ecg_paper(beats, fs, LEADS, stay_id=layout, run_id="r", key=layout, layout=layout)
-if case == "faults":
-    faulty = square.copy()
-    faulty[LEADS.index("III"), 300:400] = np.nan
-    faulty[LEADS.index("V6"), 4000:4020] = 20.0
-    faulty[LEADS.index("V3")] = np.nan
-    html = "<img src=x onerror=alert(1)>"
-    ecg_paper(faulty, fs, LEADS, stay_id=html, run_id="r", key="f", quality={"V1": html}, caption=html)
-if case == "patient":
-    patients = ("A", "B")
-    if st.button("Other patient"):
-        st.session_state.patient = 1 - st.session_state.get("patient", 0)
-    stay = patients[st.session_state.get("patient", 0)]
-    shown = dict(gain=20) if st.checkbox("Double gain") else {}
-    if st.checkbox("Saliency"):
-        shown["saliency"] = np.tile(np.linspace(0, 1, 100), (12, 1))
-    if st.checkbox("Windows"):
-        shown |= dict(attention=np.arange(1, 11) / 55, highlight=(1.2, 1.7))
-    ecg = square * (1.0 if stay == "A" else -0.5)
-    st.text(repr(ecg_paper(ecg, fs, LEADS, stay_id=stay, run_id="r", key="p", **shown)))
-"""
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    app = tmp_path_factory.mktemp("ecg") / "app.py"
-    app.write_text(APP, encoding="utf-8")
-    with streamlit_server(app) as served, chromium_browser():
+    with paper_app(tmp_path_factory.mktemp("ecg")) as served:
         yield served
 
 
@@ -89,45 +42,6 @@ def layouts(url: str) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def faults(url: str) -> Iterator[Page]:
     yield from opened(url, "faults", 1)
-
-
-@pytest.fixture
-def patient(url: str) -> Iterator[Page]:
-    yield from opened(url, "patient", 1)
-
-
-def opened(url: str, case: str, n_papers: int, width: int = 1440, scheme: str = "light") -> Iterator[Page]:
-    """A page with its papers drawn; nothing may have gone wrong on it, nor out of it, when its tests are over."""
-    with chromium_page(width, 900, scheme) as page:
-        page.goto(f"{url}/?case={case}")
-        expect(page.get_by_test_id("ecg-grid")).to_have_count(n_papers)
-        idle(page)
-        yield page
-        assert page.lemof_console_errors == []
-        assert page.lemof_outside_requests == []
-
-
-def paper(page: Page, stay: str) -> Locator:
-    return page.locator(f'[data-testid="ecg-paper"][data-stay="{stay}"]')
-
-
-def points(path: Locator) -> list[tuple[float, float]]:
-    pairs = re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path.get_attribute("d") or "")
-    return [(float(x), float(y)) for x, y in pairs]
-
-
-def drag(page: Page, x: float, y: float, dx: float, dy: float) -> None:
-    """The mouse goes down at (x, y) of the sheet and up again (dx, dy) further."""
-    box = page.get_by_test_id("ecg-grid").bounding_box()
-    assert box
-    page.mouse.move(box["x"] + x, box["y"] + y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + x + dx, box["y"] + y + dy, steps=4)
-    page.mouse.up()
-
-
-def result(page: Page) -> Locator:
-    return page.get_by_test_id("stText")
 
 
 @pytest.mark.parametrize(("speed", "gain"), SCALES)
@@ -216,118 +130,6 @@ def test_the_paper_has_a_name_for_those_who_do_not_see_it(scales: Page) -> None:
     assert sheet.get_attribute("tabindex") == "0"
     name = sheet.get_attribute("aria-label") or ""
     assert all(part in name for part in ("I, II, III, aVR", "50 mm/s", "20 mm/mV", "10.0 s"))
-
-
-def test_eighty_pixels_are_800_ms_and_forty_are_one_millivolt(patient: Page) -> None:
-    drag(patient, 140, 200, 80, -40)
-    read = patient.get_by_test_id("caliper-readout")
-    expect(read).to_have_text("800 ms · 75 bpm · 1.00 mV")
-    expect(patient.get_by_test_id("caliper-line")).to_have_count(2)
-    expect(result(patient)).to_contain_text("caliper=(1.0, 1.8, 'II'), caliper_mv=1.0")
-    patient.get_by_text("Double gain").click()
-    expect(patient.get_by_test_id("ecg-scale")).to_contain_text("20 mm/mV")
-    expect(read).to_have_text("800 ms · 75 bpm · 1.00 mV")  # measured in the ECG's units, not the paper's
-    lines = patient.locator(".caliper line:not([data-testid])")
-    heights = [float(line.get_attribute("y1") or "nan") for line in lines.all()]
-    assert abs(heights[0] - heights[1]) == pytest.approx(80)
-
-
-def test_keys_move_march_and_clear_the_caliper(patient: Page) -> None:
-    patient.get_by_test_id("ecg-paper").focus()
-    patient.keyboard.press("Enter")
-    read = patient.get_by_test_id("caliper-readout")
-    expect(read).to_have_text("1000 ms · 60 bpm · 0.00 mV")
-    for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowRight", "ArrowUp"):
-        patient.keyboard.press(key)
-    expect(read).to_have_text("980 ms · 61 bpm · 0.05 mV")
-    expect(result(patient)).to_contain_text("caliper=(0.0, 0.98, 'I')")
-    patient.keyboard.press("m")
-    ticks = [float(tick.get_attribute("x1") or "nan") for tick in patient.get_by_test_id("march-tick").all()]
-    assert len(ticks) == 9  # of 0 to 10 s, from the second repeat on
-    assert [right - left for left, right in pairwise(ticks)] == pytest.approx([98] * 8)
-    patient.keyboard.press("m")
-    expect(patient.get_by_test_id("march-tick")).to_have_count(0)
-    patient.keyboard.press("Escape")
-    expect(read).to_have_count(0)
-    expect(result(patient)).to_contain_text("caliper=None")
-
-
-def test_saliency_lies_under_the_trace_and_leaves_it_alone(patient: Page) -> None:
-    paths = "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
-    paths += ".flatMap(r => [...r.querySelectorAll('[data-lead]')].map(p => p.getAttribute('d')))"
-    bare = patient.evaluate(paths)
-    assert len(bare) == 13 and all(len(d) > 1000 for d in bare)
-    patient.get_by_text("Saliency", exact=True).click()
-    bands = patient.locator("rect.saliency")
-    expect(bands.first).to_be_attached()
-    assert patient.evaluate(paths) == bare
-    # The top tenth of a rising ramp is the last second: of the columns only V4 to V6 show it, and the rhythm strip.
-    seen = {band.get_attribute("data-saliency-lead") for band in bands.all()}
-    assert seen == {"V4", "V5", "V6", "II"}
-    trace = patient.locator('[data-lead="V6"]')
-    follows = "(band, trace) => Boolean(band.compareDocumentPosition(trace) & Node.DOCUMENT_POSITION_FOLLOWING)"
-    assert bands.last.evaluate(follows, trace.element_handle())
-    patient.get_by_text("Saliency", exact=True).click()
-    expect(bands).to_have_count(0)
-    assert patient.evaluate(paths) == bare
-
-
-def test_a_click_names_its_window_and_escape_forgets_it(patient: Page) -> None:
-    patient.get_by_text("Windows").click()
-    mark = patient.get_by_test_id("ecg-highlight")
-    expect(mark).to_have_attribute("data-t0", "1.2")
-    expect(mark).to_have_attribute("data-t1", "1.7")
-    box, grid = mark.bounding_box(), patient.get_by_test_id("ecg-grid").bounding_box()
-    assert box and grid
-    assert (box["x"] - grid["x"], box["width"]) == pytest.approx((40 + 120, 50), abs=1)
-    drag(patient, 180, 200, 0, 0)
-    expect(result(patient)).to_contain_text("window=(1.2, 1.7)")
-    drag(patient, 40 + 450, 200, 1, 0)
-    expect(result(patient)).to_contain_text("window=(4.0, 5.0)")
-    assert "caliper=None" in (result(patient).text_content() or "")
-    for window, share in ((9, 1.0), (0, 0.1)):  # each row has the whole strip, scaled by its largest weight
-        cells = patient.locator(f"rect.attention[data-window='{window}']")
-        drawn = cells.evaluate_all("all => all.map(cell => Number(cell.getAttribute('fill-opacity')))")
-        assert drawn == pytest.approx([share] * 4, abs=1e-4)
-    patient.keyboard.press("Escape")
-    expect(result(patient)).to_contain_text("window=None")
-
-
-def test_another_patient_replaces_the_drawing_and_clears_the_caliper(patient: Page) -> None:
-    patient.get_by_text("Windows").click()
-    expect(patient.get_by_test_id("ecg-highlight")).to_be_attached()
-    drag(patient, 180, 200, 0, 0)
-    expect(result(patient)).to_contain_text("window=(1.2, 1.7)")
-    drag(patient, 140, 200, 80, -40)
-    expect(result(patient)).to_contain_text("caliper=(1.0, 1.8, 'II')")
-    before = points(patient.locator('[data-rhythm="true"]'))
-    for stay in ("B", "A"):
-        patient.get_by_role("button", name="Other patient").click()
-        expect(patient.get_by_test_id("ecg-paper")).to_have_attribute("data-stay", stay)
-        idle(patient)
-        expect(patient.locator("[data-lead]")).to_have_count(13)
-        expect(patient.get_by_test_id("caliper-readout")).to_have_count(0)
-        expect(result(patient)).to_have_text("EcgPaperResult(caliper=None, caliper_mv=None, window=None)")
-        assert (points(patient.locator('[data-rhythm="true"]')) == before) is (stay == "A")
-
-
-def test_two_patients_are_never_on_the_page_together(patient: Page) -> None:
-    # Every frame, as the eye has it: which stays the papers on the page name.
-    patient.evaluate("""() => {
-        window.lemofFrames = [];
-        const look = () => {
-            const roots = [...document.querySelectorAll("*")].map(e => e.shadowRoot).filter(Boolean);
-            const papers = roots.flatMap(root => [...root.querySelectorAll("[data-testid=ecg-paper]")]);
-            window.lemofFrames.push(papers.map(paper => paper.dataset.stay).join("+"));
-            requestAnimationFrame(look);
-        };
-        look();
-    }""")
-    for stay in "BABABA":
-        patient.get_by_role("button", name="Other patient").click()
-        expect(patient.locator(f'[data-testid="ecg-paper"][data-stay="{stay}"]')).to_have_count(1)
-    idle(patient)
-    assert set(patient.evaluate("window.lemofFrames")) == {"A", "B"}
 
 
 def test_on_a_phone_the_paper_scrolls_inside_itself_at_true_scale(url: str) -> None:

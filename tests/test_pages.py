@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import streamlit as st
 from pages_support import (
+    PAGES,
     RUN,
     STATES,
     THRESHOLD,
@@ -17,50 +17,28 @@ from pages_support import (
     add_pages_run,
     ehr_alone,
     fitted_parts,
+    open_page,
     pages_stores,
+    said,
     score_all,
 )
-from streamlit.testing.v1 import AppTest
 
 from cohort_db import read, read_results
 from cohort_db.results import replace_metrics
 from cohort_db.store import Store, open_store
 from dashboard import queries_results
 from dashboard.cohort_filters import Filters, filter_stays
-from dashboard.model_card import CARD, sections
+from dashboard.model_card import card_of
 from dashboard.queries_cohort import stays
 from dashboard.queries_results import HELD_OUT
 from dashboard.threshold import confusion
+from dashboard.wording import Definition
 from lemof_core.jobs.evaluate import evaluate
 
 __all__ = ["pages_stores"]
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("overview", "cohort", "levels", "performance", "model_card")
 RESULTS = ("levels", "performance")
 TITLES = dict(zip(PAGES, ("Who will", "Cohort", "Levels", "Performance", "Model card"), strict=True))
-
-
-def open_page(name: str, home: Path, monkeypatch: pytest.MonkeyPatch, **query: str | list[str]) -> AppTest:
-    """The page after its first run; its parameters are set as a link would."""
-    monkeypatch.setenv("LEMOF_HOME", str(home))
-    st.cache_data.clear()
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
-    if name != "overview":
-        # Pages are known by their URL path only after a first run.
-        app.run().switch_page(f"dashboard/pages/{name}.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return app.run()
-
-
-def said(app: AppTest) -> str:
-    """All words on the page, in its main part and its side panel."""
-    parts: list[str] = []
-    for kind in ("title", "subheader", "markdown", "caption", "info", "error", "code", "button", "table"):
-        parts += [str(getattr(one, "value", None) or getattr(one, "label", "")) for one in getattr(app, kind)]
-    parts += [str(one.proto.body) for one in app.get("html") if not str(one.proto.body).startswith("<style")]
-    return "\n".join(parts)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -198,12 +176,16 @@ def test_the_confusion_matrix_starts_at_the_tuned_threshold_and_links_to_the_ver
 ) -> None:
     app = open_page("performance", pages_stores.home["full"], monkeypatch)
     known = read_results.predictions(full, RUN, "test")
-    at = confusion(known["label"].to_numpy(int), known["p"].to_numpy(), THRESHOLD)
-    assert f"At {THRESHOLD:.2f}, {at.hit + at.false} of {at.n} stays raise an alarm" in said(app)
+    # The path without an ECG has no tuned threshold in these stores, and 0.5 stands for it.
+    alarm = known["p"] >= known["path"].map({"both": THRESHOLD, "ehr": 0.5})
+    at = confusion(known["label"].to_numpy(int), alarm.to_numpy())
+    words = f"At {THRESHOLD:.2f} with ECG and 0.50 without, {at.hit + at.false} of {at.n} stays raise an alarm"
+    assert words in said(app)
+    assert set(known["path"]) == {"both", "ehr"}
     counts = {"hit": at.hit, "false": at.false, "miss": at.miss, "calm": at.calm}
     frame = _stays(full)
     for verdict, count in counts.items():
-        filters = Filters(where=("in",), split=("test",), verdict=(verdict,), thr=THRESHOLD)
+        filters = Filters(where=("in",), split=("test",), verdict=(verdict,), thr=THRESHOLD, thr_ehr=0.5)
         assert len(filter_stays(frame, filters)) == count
     links = [one.proto.label for one in app.get("page_link")]
     assert [int(re.sub(r"\D", "", label)) for label in links] == list(counts.values())
@@ -280,7 +262,7 @@ def test_the_model_card_shows_gaps_as_gaps_and_the_stored_numbers(
     pages_stores: PagesStores, full: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = said(open_page("model_card", pages_stores.home["full"], monkeypatch))
-    for title, words in sections(CARD.read_text(encoding="utf-8")).items():
+    for title, words in card_of(Definition(24, 72), "holdout").items():
         assert title in text
         assert words in text, title
     for words in ("External validation: not provided", "Death ends a stay", "Because", "ehr: calibration", "MIT"):
@@ -289,3 +271,5 @@ def test_the_model_card_shows_gaps_as_gaps_and_the_stored_numbers(
     auroc = found[(found["source"] == "final") & (found["stratum_kind"] == "all") & (found["name"] == "auroc")].iloc[0]
     assert f"{auroc['value']:.2f} [{auroc['lo']:.2f}–{auroc['hi']:.2f}]" in text
     assert "ECG 3 (60 % of refits)" in text
+    assert "ECG 1 (50 % of draws)" in text, "nothing is fitted anew to tell how often Module 2's levels are best"
+    assert "0.50, n = 1,234" in text, "the base rate stands with the samples it is a share of"

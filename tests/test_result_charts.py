@@ -23,7 +23,8 @@ from dashboard.figures import Figure, figure_row
 from dashboard.level_tables import collinearity, finding, input_label, level_table, weight_rows
 from dashboard.model_card import CARD, MODEL_SOURCE, differences, sections
 from dashboard.plain_table import plain_table
-from dashboard.strata import branch_rows, not_estimable, strata_rows, strata_table
+from dashboard.strata import branch_rows, floors_in_words, not_estimable, strata_rows, strata_table
+from dashboard.threshold import confusion
 
 Y = np.array([1, 1, 1, 0, 0, 0, 0, 1])
 P = np.array([0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.3, 0.6])
@@ -40,17 +41,17 @@ def _model(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def test_the_mark_on_each_curve_is_where_the_threshold_is() -> None:
-    mark = roc(Y, P, 0.5).data[-1]
+    mark = roc(Y, P, confusion(Y, P >= 0.5)).data[-1]
     assert (mark.x[0], mark.y[0]) == (0.25, 0.75)
-    mark = precision_recall(Y, P, 0.5).data[-1]
+    mark = precision_recall(Y, P, confusion(Y, P >= 0.5)).data[-1]
     assert (mark.x[0], mark.y[0]) == (0.75, 0.75)
-    assert len(precision_recall(Y, P, 1.0).data) == 2, "without any alarm there is no PPV to mark"
-    assert decision(Y, P, 0.5).layout.shapes[0].x0 == 0.5
+    assert len(precision_recall(Y, P, confusion(Y, P >= 1.0)).data) == 2, "without any alarm there is no PPV to mark"
+    assert [line.x0 for line in decision(Y, P, [0.5, 0.7]).layout.shapes] == [0.5, 0.7]
 
 
 def test_curves_run_from_corner_to_corner_and_stay_small() -> None:
     y, p, _ = _model(5000)
-    line = roc(y, p, 0.5).data[1]
+    line = roc(y, p, confusion(y, p >= 0.5)).data[1]
     assert (line.x[0], line.y[0], line.x[-1], line.y[-1]) == (0, 0, 1, 1)
     assert len(line.x) <= 400
     assert (np.diff(line.x) >= 0).all()
@@ -119,7 +120,9 @@ def _metrics() -> pd.DataFrame:
         for source in ("late_mean", "final_paired", "ecg_1", "majority")
     ]
     majority = {"source": "majority", "stratum_kind": "disease", "stratum": "common", "name": "acc_50"}
-    return pd.DataFrame([*rows, shared | majority | {"value": 0.58, "n": 60}])
+    base_rate = {"source": "base_rate", "stratum_kind": "disease", "stratum": "common", "name": "brier"}
+    floors = [shared | majority | {"value": 0.58, "n": 60}, shared | base_rate | {"value": 0.24, "n": 60}]
+    return pd.DataFrame([*rows, *floors])
 
 
 def test_strata_come_after_everybody_and_say_what_is_not_estimable() -> None:
@@ -133,14 +136,25 @@ def test_strata_come_after_everybody_and_say_what_is_not_estimable() -> None:
 
 def test_the_table_has_the_floor_that_accuracies_must_beat() -> None:
     table = strata_table(_metrics(), "disease").set_index("Group")
-    assert table.loc["common", ["n", "Long", "AUROC", "ACC of always the commoner"]].tolist() == [
+    floors = ["ACC of always the commoner", "Brier of the base rate", "AUPRC of the base rate"]
+    assert table.loc["common", ["n", "Long", "AUROC", *floors]].tolist() == [
         60,
         10,
         "0.65 [0.50–0.80]",
-        "0.58",
+        "0.58 [0.50–0.80]",
+        "0.24 [0.50–0.80]",
+        "–",
     ]
     assert table.loc["rare", "AUROC"] == "not estimable"
     assert strata_table(_metrics().head(0), "disease").empty
+
+
+def test_the_floors_are_said_with_the_counts_of_the_patients_that_the_run_was_fitted_with() -> None:
+    counts = {"train": {"n": 60, "events": 20}, "cal": {"n": 40, "events": 10}, "test": {"n": 50, "events": 50}}
+    words = floors_in_words(counts)
+    assert "no long stay for everybody" in words and "100 stays" in words and "0.30 for everybody" in words
+    assert "a long stay for everybody" in floors_in_words({"train": {"n": 3, "events": 2}})
+    assert floors_in_words({"test": {"n": 50, "events": 50}}) == "", "test patients fit nothing"
 
 
 def test_branches_stand_in_the_order_of_the_model_and_the_whole_is_strong() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from dashboard.auroc import aurocs, difference, drawn_aurocs, share_of_reachable
-from dashboard.threshold import confusion, net_benefit, rate
+from dashboard.threshold import confusion, net_benefit, net_benefit_of, rate
+from dashboard.threshold_paths import alarms, in_words_of, tuned_thresholds
 
 Y = np.array([1, 1, 1, 0, 0, 0, 0, 1])
 P = np.array([0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.3, 0.6])
@@ -66,9 +68,8 @@ def test_patients_are_drawn_whole() -> None:
 
 
 def test_the_confusion_matrix_is_counted_by_hand() -> None:
-    at = confusion(Y, P, 0.5)
+    at = confusion(Y, P >= 0.5)
     assert (at.hit, at.false, at.miss, at.calm, at.n) == (3, 1, 1, 3, 8)
-    assert confusion(Y, P, 0.6).hit == 3, "at the threshold itself there is an alarm"
     by_name = {one.name: one for one in at.rates()}
     assert {name: one.value for name, one in by_name.items()} == {
         "Sensitivity": 0.75,
@@ -98,3 +99,21 @@ def test_net_benefit_weighs_false_alarms_by_the_odds_of_the_threshold() -> None:
     assert high == pytest.approx(3 / 8 - 1 / 8)
     everybody = net_benefit(Y, np.ones(8), np.array([0.2]))
     assert everybody[0] == pytest.approx(0.5 - 0.5 * 0.25)
+
+
+def test_net_benefit_at_each_stays_own_threshold_joins_the_parts() -> None:
+    same = np.full(8, 0.25)
+    assert net_benefit_of(Y, same <= P, same) == pytest.approx(net_benefit(Y, P, np.array([0.25]))[0])
+    cuts = np.array([0.25] * 4 + [0.5] * 4)
+    parts = [net_benefit(Y[:4], P[:4], np.array([0.25]))[0], net_benefit(Y[4:], P[4:], np.array([0.5]))[0]]
+    assert net_benefit_of(Y, cuts <= P, cuts) == pytest.approx(np.mean(parts))
+
+
+def test_each_stay_is_held_against_the_threshold_of_its_own_path() -> None:
+    calibrations = pd.DataFrame({"path": ["both", "ehr"], "threshold": [0.4, 0.7]})
+    tuned = tuned_thresholds(calibrations)
+    stays = pd.DataFrame({"p": [0.4, 0.39, 0.69, 0.7, 0.9], "path": ["both", "both", "ehr", "ehr", None]})
+    assert alarms(stays, tuned).tolist() == [True, False, False, True, False], "at the threshold there is an alarm"
+    assert in_words_of(tuned) == "0.40 with ECG and 0.70 without"
+    assert in_words_of({"ehr": 0.7}) == in_words_of({"both": 0.7, "ehr": 0.7}) == "0.70"
+    assert tuned_thresholds(calibrations.assign(threshold=[0.4, None])) == {"both": 0.4}

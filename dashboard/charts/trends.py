@@ -94,7 +94,7 @@ def trends_figure(
             notes.append(_note(0, sheet.lanes[1] - (place + 0.5) * step, text, yanchor="middle", size=11))
     if t0_h is not None:
         shapes += _t0(t0_h, window)
-        notes.append(_t0_note(t0_h))
+        notes.append(_t0_note(t0_h, window))
     if largest:
         title = {"xref": "paper", "x": 1, "y": 1, "yanchor": "bottom", "xanchor": "left", "xshift": TICKS_PX + 4}
         notes.append(_note(1, 1, "attribution", color=CONTEXT, size=11) | title)
@@ -252,9 +252,12 @@ def _t0(t0_h: float, window: tuple[float, float]) -> list[dict[str, Any]]:
     ]
 
 
-def _t0_note(t0_h: float) -> dict[str, Any]:
+def _t0_note(t0_h: float, window: tuple[float, float]) -> dict[str, Any]:
+    """Return the line's name, on the side of it where there is room."""
     text = f"prediction at {t0_h:g} h; what lies right of it, and all grey points, the model did not see"
-    at = {"xref": "x", "x": t0_h, "y": 1, "yanchor": "bottom", "xanchor": "left", "xshift": -2}
+    late = t0_h - window[0] > 0.6 * (window[1] - window[0])
+    side = {"xanchor": "right", "xshift": 2} if late else {"xanchor": "left", "xshift": -2}
+    at = {"xref": "x", "x": t0_h, "y": 1, "yanchor": "bottom"} | side
     return _note(0, 1, text, color=CONTEXT, size=11) | at
 
 

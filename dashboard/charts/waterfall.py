@@ -11,7 +11,7 @@ from dashboard.charts.theme import ACCENT, CONTEXT, LOWERS, RAISES, laid_out
 from dashboard.wording import signed
 
 Scale = Literal["log-odds", "probability"]
-ROW_PX = 25
+ROW_PX = 17
 _LEVELS = {"1": "low", "2": "mid", "3": "high"}
 _MODALITY = {"ecg": "ECG", "ehr": "Health record"}
 
@@ -59,27 +59,30 @@ def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale
         starts.append(at)
         at += values[port]
     edges = [base, total, *starts, *(start + values[port] for start, port in zip(starts, ports, strict=True))]
-    pad = 0.22 * (max(edges) - min(edges) or 0.1)
+    pad = 0.25 * (max(edges) - min(edges) or 0.1)
     bars = {
         "type": "bar", "orientation": "h", "width": 0.62, "base": [round(start, 4) for start in starts],
         "x": [round(values[port], 4) for port in ports], "y": list(range(1, n - 1)),
         "marker": {"color": [RAISES if values[port] > 0 else LOWERS for port in ports]},
         "text": [_step(values[port]) for port in ports], "textposition": "outside", "cliponaxis": False,
+        "textfont": {"size": 11}, "constraintext": "none",
         "hovertext": [f"{port_label(port)}: {_step(values[port])} {scale}" for port in ports], "hoverinfo": "text",
     }  # fmt: skip
     ends = {
         "type": "scatter", "mode": "markers+text", "x": [round(base, 4), round(total, 4)], "y": [0, n - 1],
-        "marker": {"symbol": "line-ns", "size": 14, "line": {"width": 3, "color": [CONTEXT, ACCENT]}},
+        "marker": {"symbol": "line-ns", "size": 12, "line": {"width": 3, "color": [CONTEXT, ACCENT]}},
         "text": [f"  {_shown(base, scale)}", f"  <b>{_shown(total, scale)}</b>"], "textposition": "middle right",
         "hoverinfo": "skip", "cliponaxis": False,
     }  # fmt: skip
     names = ["Model's mean", *(_short(port) for port in ports), "<b>This patient</b>"]
     axis = {"tickvals": list(range(n)), "ticktext": names, "range": [n - 0.4, -0.6], "showgrid": False}
     figure = go.Figure({"data": [bars, ends], "layout": {"yaxis": axis, "shapes": _joints(base, values)}})
-    laid_out(figure, height=n * ROW_PX + 36, uirevision=scale)
-    figure.update_layout(margin={"l": 142, "r": 8, "t": 0, "b": 36}, annotations=_brackets(ports, n), dragmode=False)
-    figure.update_xaxes(range=[min(edges) - pad, max(edges) + pad], title=_title(scale), nticks=6, fixedrange=True)
-    figure.update_yaxes(fixedrange=True)
+    laid_out(figure, height=n * ROW_PX + 6, uirevision=scale)
+    figure.update_layout(margin={"l": 142, "r": 40, "t": 2, "b": 4}, annotations=_brackets(ports, n), dragmode=False)
+    # Every step and both ends carry their number: an axis would say it again.
+    figure.update_xaxes(range=[min(edges) - pad, max(edges) + pad], fixedrange=True, showticklabels=False, ticks="")
+    figure.update_xaxes(showgrid=False)
+    figure.update_yaxes(fixedrange=True, tickfont={"size": 11.5})
     for shape in _bracket_lines(ports):
         figure.add_shape(shape)
     return figure
@@ -95,10 +98,6 @@ def _shown(value: float, scale: Scale) -> str:
 
 def _step(value: float) -> str:
     return _minus(f"{value:+.3f}")
-
-
-def _title(scale: Scale) -> str:
-    return "Calibrated probability" if scale == "probability" else "Calibrated log-odds"
 
 
 def _joints(base: float, values: dict[str, float]) -> list[dict[str, object]]:

@@ -12,10 +12,12 @@ from dashboard.case_risk import risk_card
 from dashboard.case_trends import trends_panel
 from dashboard.case_values import judged, latest_seen
 from dashboard.session import banners, selected_run, stamp
+from dashboard.stale import SubjectChange
+from dashboard.wording import definition_of
 
 DEPTHS = ["Attention", "Levels", "Raw values", "Diagnoses"]
 st.html(Path(__file__).parents[2] / "assets" / "case.css")
-while_changing = st.empty()
+change = SubjectChange("case_shown")
 
 run = selected_run()
 banners(run)
@@ -25,17 +27,14 @@ if stay_id is None:
     st.markdown("One patient: what the ECG shows, how vitals and labs moved, what the model expects and why.")
     jump_form()
     st.stop()
-if st.session_state.get("case_shown") not in (None, stay_id):
-    # Until this run is over, what still stands on the page is another patient's.
-    while_changing.html("<style>[data-stale='true'] { visibility: hidden; }</style>")
+change.begins(stay_id)
 
 url, revision = stamp()
 case = queries_case.case_of(url, revision, stay_id, run["run_id"] if run else None)
 if case is None:
     st.error(f"The store holds no ICU stay {stay_id}. Check the number, or choose from the cohort.")
     st.page_link(COHORT_PAGE, label="Choose from the cohort")
-    st.session_state["case_shown"] = stay_id
-    while_changing.empty()
+    change.ends(stay_id)
     st.stop()
 
 facts = case.facts
@@ -60,27 +59,33 @@ records = queries_case.ecgs(url, revision, int(facts["subject_id"]))
 study_id = case_ecg.chosen_study(case, records)
 
 identity_bar(case, run)
-left, right = st.columns([62, 38], gap="medium")
-with left, st.container(gap="small"):
+columns = st.columns([62, 38], gap="medium")
+left, right = columns[0].container(gap="xsmall"), columns[1].container(key="case-right", gap="xxsmall")
+with left:
+    record = None if study_id is None else queries_case.waveform(url, revision, study_id)
     on_paper = case_ecg.ecg_panel(
         case,
         records,
         study_id,
-        None if study_id is None else queries_case.waveform(url, revision, study_id),
+        record,
         {} if study_id is None else queries_case.ecg_numbers(url, revision, study_id),
         explained,
         read_maps,
         case_attention.chosen_highlight(attention, variables),
     )
 case_attention.follow_click(on_paper.window, attention)
-with right, st.container(key="case-right", gap="small"):
-    risk_card(case, run, queries_case.rules(url, revision).get(case.rule or ""))
+with right:
+    defined = definition_of(run) if run else queries_case.definition(url, revision)
+    risk_card(case, run, queries_case.rules(url, revision).get(case.rule or ""), defined)
     if case.prediction:
         seen_ecg = case.model_study_id
         numbers = {} if seen_ecg is None else queries_case.ecg_numbers(url, revision, seen_ecg)
-        reasons = case_reasons.strongest_reasons(explained, variables, latest, facts, numbers) if explained else []
+        static, ecg = case_reasons.static_words(facts), case_reasons.ecg_words(numbers, facts["sex"])
+        reasons = case_reasons.strongest_reasons(explained, variables, latest, static, ecg) if explained else []
         case_reasons.reasons_panel(case, explained, reasons)
-        branches_panel(case)
+# Where there is no paper to look at, the waterfall has its place.
+with right if record and not record.problem else left:
+    branches_panel(case)
 
 offsets = (records["ecg_time"] - facts["intime"]).dt.total_seconds() / 3600
 trends_panel(
@@ -102,5 +107,4 @@ elif depth == "Raw values":
     case_depth.raw_panel(case, values, variables)
 elif depth == "Diagnoses":
     case_depth.diagnoses_panel(case, queries_case.diagnoses(url, revision, int(facts["hadm_id"])))
-st.session_state["case_shown"] = stay_id
-while_changing.empty()
+change.ends(stay_id)

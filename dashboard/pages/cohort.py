@@ -12,10 +12,10 @@ from dashboard.cohort_facets import KEYS, URL, draw_facets, without
 from dashboard.cohort_filters import SORTS, Filters, filter_stays, in_words, sort_stays
 from dashboard.cohort_return import CASE, case_query, come_back, leave_for
 from dashboard.cohort_table import ROWS, draw_table
-from dashboard.provenance import footer, style
+from dashboard.provenance import footer, no_cohort, style
 from dashboard.session import banners, selected_run, stamp
-
-USUAL_T0_S = 86_400  # of stays outside the cohort, which have none of their own
+from dashboard.threshold_paths import tuned_thresholds
+from dashboard.wording import Definition
 
 
 def main() -> None:
@@ -24,30 +24,34 @@ def main() -> None:
     run = selected_run()
     banners(run)
     style()
+    defined = queries_cohort.definition(url, revision)
+    if defined is None:
+        no_cohort("Cohort")
+        return
     coming_back = come_back()
     st.title("Cohort")
     run_id = run["run_id"] if run else None
     frame = queries_cohort.stays(url, revision, run_id)
     attrition = queries_cohort.attrition(url, revision)
     rules: dict[str, str] = dict(zip(attrition["rule"], attrition["label"], strict=True))
-    tuned = None
+    tuned: dict[str, float] = {}
     if run_id is not None:
-        tuned = queries_results.tuned_threshold(queries_results.fitted(url, revision, run_id)["calibrations"])
-    filters = draw_facets(frame, rules, tuned)
+        tuned = tuned_thresholds(queries_results.fitted(url, revision, run_id)["calibrations"])
+    filters = draw_facets(frame, rules, tuned, defined)
     if coming_back:
         st.rerun()
     found = filter_stays(frame, filters)
-    _count(found, frame, filters, rules)
+    _count(found, frame, in_words(filters, rules, defined))
     _jump(frame, filters, run_id)
     if found.empty:
         st.info("No stay satisfies all of these filters. Remove one of them above.")
     else:
-        _table(url, revision, found, filters, run_id, rules)
+        _table(url, revision, found, filters, run_id, rules, defined)
     scored = found[found["p"].notna()]
     footer(run, None, len(scored), int((scored["label"] == 1).sum()))
 
 
-def _count(found: pd.DataFrame, frame: pd.DataFrame, filters: Filters, rules: dict[str, str]) -> None:
+def _count(found: pd.DataFrame, frame: pd.DataFrame, words: dict[str, str]) -> None:
     """Draw how many stays are left, and each filter as a button that removes it."""
     inside = int(found["in_cohort"].sum())
     st.html(
@@ -55,7 +59,6 @@ def _count(found: pd.DataFrame, frame: pd.DataFrame, filters: Filters, rules: di
         f"{inside:,} in the cohort</div>"
         '<div class="lemof-phone">The filters are in the panel behind the arrows at the top.</div>'
     )
-    words = in_words(filters, rules)
     if not words:
         return
     with st.container(horizontal=True, key="active-filters", gap="small"):
@@ -83,7 +86,13 @@ def _jump(frame: pd.DataFrame, filters: Filters, run_id: str | None) -> None:
 
 
 def _table(
-    url: str, revision: str, found: pd.DataFrame, filters: Filters, run_id: str | None, rules: dict[str, str]
+    url: str,
+    revision: str,
+    found: pd.DataFrame,
+    filters: Filters,
+    run_id: str | None,
+    rules: dict[str, str],
+    defined: Definition,
 ) -> None:
     """Draw order, pages and table; open the case of a row that was chosen."""
     offered = [name for name in SORTS if name not in ("p_high", "p_low", "error") or found["p"].notna().any()]
@@ -96,9 +105,9 @@ def _table(
     ordered = sort_stays(found, by or "id")
     st.session_state["cohort_ids"] = [int(stay) for stay in ordered["stay_id"].unique()]
     page = ordered.iloc[(number - 1) * ROWS : number * ROWS]
-    t0_s = int(page["t0_offset_s"].max()) if page["t0_offset_s"].notna().any() else USUAL_T0_S
+    t0_s = round(defined.t0_hours * 3600)  # of all, as stays outside the cohort have no t0 of their own
     lines = queries_cohort.sparklines(url, revision, tuple(int(stay) for stay in page["stay_id"]), t0_s)
-    stay_id = draw_table(page, lines, run_id, rules, f"{filters}{by}{number}")
+    stay_id = draw_table(page, lines, run_id, rules, defined, f"{filters}{by}{number}")
     if stay_id is not None:
         leave_for(stay_id, run_id, (*KEYS, "sort", page_key))
 

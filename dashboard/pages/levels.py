@@ -37,11 +37,11 @@ def main() -> None:
         "needs the inputs themselves exchanged, and stands on each case page."
     )
     split, scale = _controls(scores)
-    in_sample_banner(split)
+    in_sample_banner(run, split)
     some = scores[scores["split"] == split]
     metrics = queries_results.metrics(url, revision, run_id, "test")
     known = queries_results.predictions(url, revision, run_id)
-    draw_modalities(some, scale, fitted, metrics, run_id)
+    draw_modalities(some, scale, fitted, metrics, run)
     draw_collinearity(known[(known["split"] == split) & (known["path"] == "both")][LEVELS])
     draw_weights(fitted["stage_weights"])
     footer(run, split, some["sample_id"].nunique())

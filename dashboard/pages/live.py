@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from cohort_db.errors import InputMistake
-from dashboard import live_form, live_view
-from dashboard.session import banners, selected_run, the_store
+from dashboard import live_form, live_view, queries_case
+from dashboard.session import banners, selected_run, stamp, the_store
+from dashboard.stale import SubjectChange
+from dashboard.wording import definition_of
 from lemof_core.errors import ModelMistake
 from lemof_core.live import LiveService, run_folder
 
@@ -17,6 +21,8 @@ def service() -> LiveService:
     return LiveService(timeout_s=90)
 
 
+st.html(Path(__file__).parents[2] / "assets" / "case.css")
+change = SubjectChange("live_shown")
 run = selected_run()
 banners(run)
 st.title("Live prediction")
@@ -24,20 +30,23 @@ if run is None:
     st.info("This store holds no run yet. Run `lemof train`, or `lemof demo` for the shipped one.")
     st.stop()
 st.caption(
-    "Give an ECG, health-record values, or both. Files are read in memory, predicted in a worker process and "
+    "Give health-record values, with an ECG or without. Files are read in memory, predicted in a worker process and "
     "forgotten; nothing is stored. The code path is the one of the stored predictions."
 )
 try:
-    case, ecg, stored_logit = live_form.ask(the_store(), run["run_id"])
+    asked = live_form.ask(the_store(), run["run_id"], definition_of(run))
 except InputMistake as mistake:
     st.error(str(mistake))
     st.stop()
-if case is None:
+if asked is None:
     st.stop()
+change.begins(asked.inputs)
 try:
     with st.spinner("Predicting and explaining"):
-        result = service().predict(case, run_folder(run["folder"], the_store().runs_folder))
+        result = service().predict(asked.case, run_folder(run["folder"], the_store().runs_folder))
 except ModelMistake as mistake:
     st.error(str(mistake))
+    change.ends(asked.inputs)
     st.stop()
-live_view.show(result, ecg, run, stored_logit)
+live_view.show(result, asked, run, queries_case.variables(*stamp()))
+change.ends(asked.inputs)

@@ -8,10 +8,11 @@ import streamlit as st
 
 from dashboard import model_card_panels as panels
 from dashboard import queries_cohort, queries_results
-from dashboard.model_card import CARD, sections
-from dashboard.provenance import footer, style, worth_of_numbers
+from dashboard.model_card import card_of
+from dashboard.provenance import footer, no_cohort, style, worth_of_numbers
 from dashboard.queries_results import HELD_OUT
 from dashboard.session import banners, selected_run, stamp
+from dashboard.wording import definition_of
 
 
 def main() -> None:
@@ -20,7 +21,11 @@ def main() -> None:
     run = selected_run()
     banners(run)
     style()
-    words = sections(CARD.read_text(encoding="utf-8"))
+    defined = definition_of(run) if run else queries_cohort.definition(url, revision)
+    if defined is None:
+        no_cohort("Model card")
+        return
+    words = card_of(defined, run["fitting"] if run else None)
     run_id = run["run_id"] if run else None
     st.title(f"Model card of run {run_id}" if run else "Model card")
     left, right = st.columns(2, gap="medium")

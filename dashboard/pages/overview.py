@@ -9,9 +9,8 @@ import streamlit as st
 from dashboard import queries_cohort
 from dashboard.charts.attrition import attrition_flow
 from dashboard.headline import data_and_run, draw_headline
-from dashboard.provenance import footer, style
+from dashboard.provenance import footer, no_cohort, style
 from dashboard.session import banners, selected_run, stamp
-from dashboard.wording import LABEL
 
 CASES, CASE, CARD = "dashboard/pages/cohort.py", "dashboard/pages/case.py", "dashboard/pages/model_card.py"
 
@@ -22,10 +21,15 @@ def main() -> None:
     run = selected_run()
     banners(run)
     style()
-    st.title("Who will still be in the ICU after 72 hours, and why?")
+    defined = queries_cohort.definition(url, revision)
+    if defined is None:
+        no_cohort("Who will still be in the ICU, and why?")
+        return
+    st.title(f"Who will still be in the ICU after {defined.cut}, and why?")
     st.markdown(
-        "LeMoF reads a 12-lead ECG and the first 24 hours of the health record of an ICU stay, gives the probability "
-        f"of a long stay (“{LABEL[0].lower()}{LABEL[1:]}”), and shows which level of which modality it came from."
+        f"LeMoF reads a 12-lead ECG and the first {defined.t0} of the health record of an ICU stay, gives the "
+        f"probability of a long stay (“{defined.label[0].lower()}{defined.label[1:]}”), and shows which level of which "
+        "modality it came from."
     )
     st.caption(data_and_run(url, revision, run))
     stays = queries_cohort.stays(url, revision, run["run_id"] if run else None)

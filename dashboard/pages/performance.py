@@ -9,10 +9,20 @@ import streamlit as st
 
 from dashboard import queries_cohort, queries_results
 from dashboard.cohort_filters import SPLITS, as_query
-from dashboard.provenance import footer, in_sample_banner, no_run, not_scored, style, worth_of_numbers
+from dashboard.provenance import (
+    footer,
+    in_sample_banner,
+    no_cohort,
+    no_run,
+    not_scored,
+    style,
+    worth_of_numbers,
+)
 from dashboard.session import banners, selected_run, stamp
 from dashboard.strata_panel import beside_held_out, draw_branches, draw_strata
 from dashboard.threshold_panel import draw_curves, draw_threshold
+from dashboard.threshold_paths import PATHS, start, told, tuned_thresholds
+from dashboard.wording import Definition, definition_of
 
 # No key may be one of /cohort's: a parameter that both pages bind is dropped on the way from one to the other.
 URL: dict[str, Any] = {"bind": "query-params"}
@@ -32,9 +42,14 @@ def main() -> None:
     predicted = queries_results.predictions(url, revision, run_id)
     if predicted.empty:
         not_scored("Performance")
+    cohort = queries_cohort.definition(url, revision)
+    if cohort is None:
+        no_cohort("Performance")
+        return
     st.title("Performance")
-    split, deaths, threshold = _controls(predicted, queries_results.fitted(url, revision, run_id)["calibrations"])
-    in_sample_banner(split)
+    tuned = tuned_thresholds(queries_results.fitted(url, revision, run_id)["calibrations"])
+    split, deaths, thresholds = _controls(predicted, tuned, definition_of(run))
+    in_sample_banner(run, split)
     worth = worth_of_numbers(run, queries_cohort.datasets(url, revision))
     if worth:
         st.caption(worth)
@@ -45,42 +60,53 @@ def main() -> None:
         st.info(f"No sample of the {split} split has a prediction and a known outcome.")
         st.stop()
     found = queries_results.metrics(url, revision, run_id, split)
-    draw_threshold(known, threshold, _link(run_id, split, deaths, threshold))
-    draw_curves(known, threshold, found, deaths)
+    of_here = {path: cut for path, cut in thresholds.items() if (known["path"] == path).any()}
+    draw_threshold(known, of_here, _link(run_id, split, deaths, thresholds, cohort), cohort)
+    draw_curves(known, thresholds, found, deaths)
     own = queries_results.metrics(url, revision, run_id, queries_results.HELD_OUT)
     if found.empty and own.empty:
         st.info(f"This run has no stored metrics of the {split} split: run `lemof evaluate --split {split}`.")
     else:
-        _by_stratum_and_branch(found, own, known, deaths)
+        _by_stratum_and_branch(found, own, known, deaths, run)
     footer(run, split, len(known), int(known["label"].sum()))
 
 
-def _controls(predicted: pd.DataFrame, calibrations: pd.DataFrame) -> tuple[str, str, float]:
-    """Draw split, deaths and threshold; return what is chosen."""
+def _controls(
+    predicted: pd.DataFrame, tuned: dict[str, float], defined: Definition
+) -> tuple[str, str, dict[str, float]]:
+    """Draw split, deaths and the threshold of each path; return what is chosen."""
     splits = [name for name in SPLITS if (predicted["split"] == name).any()]
-    tuned = queries_results.tuned_threshold(calibrations)
     left, middle, right = st.columns([4, 4, 8], gap="medium", vertical_alignment="bottom")
     with left:
         split = st.segmented_control("Split", splits, default=splits[0], key="part", required=True, **URL)
     with middle:
         without = st.toggle(
-            "Without deaths before 72 h", key="without_deaths", help="Death in the ICU ends a stay: label 0", **URL
+            f"Without deaths before {defined.cut}",
+            key="without_deaths",
+            help="Death in the ICU ends a stay: label 0",
+            **URL,
         )
+    keys = {path: key for path, key in (("both", "at"), ("ehr", "at_ehr")) if (predicted["path"] == path).any()}
+    thresholds = {}
     with right:
-        told = f"Tuned on the calibration part: {tuned:.3f}" if tuned is not None else "None could be tuned: 0.5 stands"
-        threshold = st.slider(
-            "Threshold", 0.0, 1.0, tuned if tuned is not None else 0.5, 0.01, key="at", help=told, **URL
-        )
-    return str(split or splits[0]), "without" if without else "with", float(threshold)
+        for column, (path, key) in zip(st.columns(len(keys), gap="medium"), keys.items(), strict=True):
+            label, value = f"Threshold {PATHS[path]}", start(tuned, path)
+            thresholds[path] = float(
+                column.slider(label, 0.0, 1.0, value, 0.01, key=key, help=told(tuned, path), **URL)
+            )
+    return str(split or splits[0]), "without" if without else "with", thresholds
 
 
-def _link(run_id: str, split: str, deaths: str, threshold: float) -> dict[str, Any]:
-    """The URL parameters of /cohort that give the stays counted here."""
-    link: dict[str, Any] = {"run": run_id, "thr": repr(threshold)} | as_query(split=split)
-    return link | (as_query(outcome=("long", "left")) if deaths == "without" else {})
+def _link(run_id: str, split: str, deaths: str, thresholds: dict[str, float], cohort: Definition) -> dict[str, Any]:
+    """The URL parameters of /cohort that give the stays counted here, in that page's words."""
+    link: dict[str, Any] = {"run": run_id} | as_query(cohort, split=split)
+    link |= {name: repr(thresholds[path]) for path, name in (("both", "thr"), ("ehr", "thr_ehr")) if path in thresholds}
+    return link | (as_query(cohort, outcome=("long", "left")) if deaths == "without" else {})
 
 
-def _by_stratum_and_branch(found: pd.DataFrame, own: pd.DataFrame, known: pd.DataFrame, deaths: str) -> None:
+def _by_stratum_and_branch(
+    found: pd.DataFrame, own: pd.DataFrame, known: pd.DataFrame, deaths: str, run: dict[str, Any]
+) -> None:
     """Draw what needs stored metrics alone: of this store, or of the test that a shipped run brought with it."""
     st.subheader("For whom it works")
     source = "This store"
@@ -95,7 +121,7 @@ def _by_stratum_and_branch(found: pd.DataFrame, own: pd.DataFrame, known: pd.Dat
     if shown.empty:
         st.info("This store's samples are not evaluated: run `lemof evaluate`.")
         return
-    draw_strata(shown, deaths)
+    draw_strata(shown, deaths, run["n_by_split"])
     draw_branches(shown, None if source == OWN else known)
 
 
