@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lemof_core.batch import Modality
-from lemof_core.encoders import Encoder, Level, pool_level, run_levels
+from lemof_core.encoders import Encoder, Level, pool_level, run_levels, run_stages
 from lemof_core.encoders.contract import peak_level
 
 
@@ -43,8 +41,7 @@ class LevelPredictor(nn.Module):
 
     def __init__(self, encoder: Encoder, *, n_aux: int = 0) -> None:
         super().__init__()
-        assert isinstance(encoder, nn.Module)  # for the type checker: encoders are modules
-        self.encoder: Any = encoder
+        self.encoder = encoder
         self.heads = nn.ModuleList(LevelHead(info.d) for info in encoder.levels)
         self.aux_heads = nn.ModuleList(nn.Linear(2 * info.d, n_aux) for info in encoder.levels if n_aux)
 
@@ -83,9 +80,12 @@ class LevelPredictor(nn.Module):
     def loss(
         self, modality: Modality, targets: Tensor, aux: Tensor, *, label_weight: float, aux_weight: float
     ) -> Tensor:
-        """Return the mean of the three BCEs (B, 1), plus the mean squared error of the known quantities (B, A)."""
-        levels = self.levels(modality)
-        total = torch.zeros(())
+        """Return the mean of the three BCEs (B, 1), plus the mean squared error of the known quantities (B, A).
+
+        While it trains, the encoder's own penalty is added too; what is compared between epochs is without it.
+        """
+        levels, state = run_stages(self.encoder, modality)
+        total = self.encoder.penalty(state) if self.training else torch.zeros(())
         if label_weight:
             logits = self.level_logits(levels)
             total = total + label_weight * functional.binary_cross_entropy_with_logits(logits, targets.expand(-1, 3))

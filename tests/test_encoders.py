@@ -6,10 +6,21 @@ import numpy as np
 import pytest
 import torch
 from core_support import made_up_cohort
+from safetensors.torch import load, save
 
 from lemof_core.batch import Modality, ScaledCohort
 from lemof_core.ehr_series import Scaler
-from lemof_core.encoders import ECG_ENCODERS, EHR_ENCODERS, Encoder, make_encoder, run_levels
+from lemof_core.encoders import (
+    ECG_ENCODERS,
+    EHR_ENCODERS,
+    Encoder,
+    Level,
+    LevelInfo,
+    make_encoder,
+    pool_level,
+    run_levels,
+)
+from lemof_core.encoders.baseline_ehr import BaselineMlp
 from lemof_core.encoders.ehr_summary import series_facts
 from lemof_core.encoders.ft_transformer import FTTransformer, TransformerBlock
 from lemof_core.errors import ModelMistake
@@ -23,23 +34,29 @@ def cohort(n: int = 8) -> ScaledCohort:
     return Scaler.fit(arrays, np.arange(n)).transform(arrays)
 
 
-def encoder_of(modality: str, name: str) -> torch.nn.Module:
+def encoder_of(modality: str, name: str) -> Encoder:
     torch.manual_seed(0)
-    encoder = make_encoder(modality, name, **(NAMES if modality == "ehr" else {}))
-    assert isinstance(encoder, torch.nn.Module)
-    return encoder.eval()
+    return make_encoder(modality, name, **(NAMES if modality == "ehr" else {})).eval()
 
 
 def part(modality: str, rows: np.ndarray, source: ScaledCohort) -> Modality:
     return source.ecg(rows) if modality == "ecg" else source.ehr(rows)
 
 
+def in_double(given: Modality) -> Modality:
+    """Return the tensors as float64: an untrained TabNet makes 1e-3 of float32's rounding."""
+    as_double = {
+        name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in given.tensors.items()
+    }
+    return Modality(as_double, given.present)
+
+
 @pytest.mark.parametrize(("modality", "name"), EVERY)
 def test_three_levels_come_as_declared(modality: str, name: str) -> None:
     encoder, source = encoder_of(modality, name), cohort()
-    levels = run_levels(encoder, part(modality, np.arange(8), source))  # type: ignore[arg-type]
+    levels = run_levels(encoder, part(modality, np.arange(8), source))
     assert len(levels) == 3
-    for level, info in zip(levels, encoder.levels, strict=True):  # type: ignore[arg-type]
+    for level, info in zip(levels, encoder.levels, strict=True):
         assert level.tokens.shape == (8, info.n_tokens, info.d)
         assert level.mask.shape == (8, info.n_tokens) and level.mask.dtype == torch.bool
         assert torch.isfinite(level.tokens).all()
@@ -48,11 +65,13 @@ def test_three_levels_come_as_declared(modality: str, name: str) -> None:
         assert n_values == (info.n_tokens + 1 if info.axis == "seconds" else info.n_tokens)
 
 
+@pytest.mark.parametrize("grad", [True, False])  # torch has a path of its own for transformers without gradients
 @pytest.mark.parametrize(("modality", "name"), EVERY)
-def test_a_batch_mate_never_changes_a_level(modality: str, name: str) -> None:
+def test_a_batch_mate_never_changes_a_level(modality: str, name: str, grad: bool) -> None:
     encoder, source = encoder_of(modality, name), cohort()
-    alone = run_levels(encoder, part(modality, np.array([0, 1]), source))  # type: ignore[arg-type]
-    other = run_levels(encoder, part(modality, np.array([0, 7]), source))  # type: ignore[arg-type]
+    with torch.set_grad_enabled(grad):
+        alone = run_levels(encoder, part(modality, np.array([0, 1]), source))
+        other = run_levels(encoder, part(modality, np.array([0, 7]), source))
     for first, second in zip(alone, other, strict=True):
         assert torch.equal(first.tokens[0], second.tokens[0])
         assert not torch.equal(first.tokens[1], second.tokens[1])
@@ -60,38 +79,126 @@ def test_a_batch_mate_never_changes_a_level(modality: str, name: str) -> None:
 
 @pytest.mark.parametrize(("modality", "name"), EVERY)
 def test_one_row_batches_work(modality: str, name: str) -> None:
-    encoder, source = encoder_of(modality, name), cohort()
-    one = run_levels(encoder, part(modality, np.array([3]), source))  # type: ignore[arg-type]
-    many = run_levels(encoder, part(modality, np.arange(8), source))  # type: ignore[arg-type]
+    encoder, source = encoder_of(modality, name).double(), cohort()
+    one = run_levels(encoder, in_double(part(modality, np.array([3]), source)))
+    many = run_levels(encoder, in_double(part(modality, np.arange(8), source)))
     for first, second in zip(one, many, strict=True):
-        torch.testing.assert_close(first.tokens[0], second.tokens[3], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(first.tokens[0], second.tokens[3], atol=1e-9, rtol=1e-9)
 
 
+@pytest.mark.parametrize("n", [1, 8])
 @pytest.mark.parametrize(("modality", "name"), EVERY)
-def test_gradients_reach_every_parameter_and_the_input(modality: str, name: str) -> None:
+def test_gradients_reach_every_parameter_and_the_input(modality: str, name: str, n: int) -> None:
     encoder, source = encoder_of(modality, name), cohort()
-    given = part(modality, np.arange(8), source)
+    given = part(modality, np.arange(n), source)
     key = "signal" if modality == "ecg" else "value"
     given.tensors[key].requires_grad_(True)
-    sum((level.tokens**2).sum() for level in run_levels(encoder, given)).backward()  # type: ignore[arg-type, union-attr]
+    sum((level.tokens**2).sum() for level in run_levels(encoder, given)).backward()
     assert all(p.grad is not None for p in encoder.parameters())
     gradient = given.tensors[key].grad
     assert gradient is not None and gradient.abs().sum() > 0
 
 
-def test_the_content_of_an_absent_record_does_not_reach_its_neighbours_tokens() -> None:
-    encoder, source = encoder_of("ecg", "resnet"), cohort()
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize(("modality", "name"), EVERY)
+def test_a_gate_of_ones_changes_nothing_and_one_of_zeros_leaves_nothing(modality: str, name: str, k: int) -> None:
+    encoder, source = encoder_of(modality, name), cohort()
+    given = part(modality, np.arange(8), source)
+    plain = run_levels(encoder, given)
+    state = encoder.stem(given)
+    for before in range(1, k + 1):
+        state = encoder.block(before, state)
+    width = encoder.gate_widths[k - 1]
+    opened = encoder.scale(k, state, torch.ones(8, width))
+    assert torch.equal(encoder.read(k, opened).tokens, plain[k - 1].tokens)
+    for after in range(k + 1, 4):
+        opened, level = encoder.stage(after, opened)
+        assert torch.equal(level.tokens, plain[after - 1].tokens)
+    shut = encoder.read(k, encoder.scale(k, state, torch.zeros(8, width))).tokens
+    assert torch.equal(shut, shut[:1].expand_as(shut)), "what is left is the same for everyone"
+    assert not torch.equal(plain[k - 1].tokens[0], plain[k - 1].tokens[1])
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize(("modality", "name"), EVERY)
+def test_a_gate_is_its_samples_own_and_acts_on_this_level_and_the_next(modality: str, name: str, k: int) -> None:
+    encoder, source = encoder_of(modality, name), cohort()
+    key = "signal" if modality == "ecg" else "value"
+    given = part(modality, np.arange(8), source)
+    given.tensors[key].requires_grad_(True)
+    plain = run_levels(encoder, given)
+    state = encoder.stem(given)
+    for before in range(1, k + 1):
+        state = encoder.block(before, state)
+    gate = torch.ones(8, encoder.gate_widths[k - 1])
+    gate[0] = 0.5
+    gate.requires_grad_(True)
+    state = encoder.scale(k, state, gate)
+    levels = [encoder.read(k, state)]
+    for after in range(k + 1, 4):
+        state, level = encoder.stage(after, state)
+        levels.append(level)
+    for level, before_gate in zip(levels, plain[k - 1 :], strict=True):
+        assert not torch.allclose(level.tokens[0], before_gate.tokens[0])
+        torch.testing.assert_close(level.tokens[1:], before_gate.tokens[1:])
+    of_gate, of_input = torch.autograd.grad((levels[-1].tokens ** 2).sum(), [gate, given.tensors[key]])
+    assert (of_gate.abs().sum(1) > 0).all() and of_input.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("modality", "name"), EVERY)
+def test_weights_travel_as_safetensors(modality: str, name: str) -> None:
+    encoder, given = encoder_of(modality, name), part(modality, np.arange(8), cohort())
+    torch.manual_seed(1)
+    other = make_encoder(modality, name, **(NAMES if modality == "ehr" else {})).eval()
+    other.load_state_dict(load(save(encoder.state_dict())))  # which refuses two names for one tensor
+    for first, second in zip(run_levels(encoder, given), run_levels(other, given), strict=True):
+        assert torch.equal(first.tokens, second.tokens)
+
+
+@pytest.mark.parametrize(("modality", "name"), EVERY)
+def test_eq_1s_own_transforms_start_as_the_identity(modality: str, name: str) -> None:
+    encoder, given = encoder_of(modality, name), part(modality, np.arange(8), cohort())
+    plain = run_levels(encoder, given)
+    found = [module for key, module in encoder.named_modules() if "adapter" in key and hasattr(module, "bias")]
+    assert len(found) == (0 if isinstance(encoder, BaselineMlp) else 3)  # whose layers are linear maps themselves
+    for adapter in found:
+        adapter.forward = lambda x: x  # type: ignore[method-assign, assignment]
+    for first, second in zip(plain, run_levels(encoder, given), strict=True):
+        torch.testing.assert_close(first.tokens, second.tokens, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ECG_ENCODERS)
+def test_the_content_of_an_absent_record_does_not_reach_its_neighbours_tokens(name: str) -> None:
+    encoder, source = encoder_of("ecg", name), cohort()
     signal = torch.cat([source.ecg(np.arange(2)).tensors["signal"]] * 2, dim=1)
     present = torch.tensor([[True, False], [True, True]])
-    levels = run_levels(encoder, Modality({"signal": signal, "record_present": present}, torch.ones(2) > 0))  # type: ignore[arg-type]
-    assert levels[0].tokens.shape[1] == 2 * 63
-    assert levels[0].mask[0].sum() == 63 and levels[0].mask[1].sum() == 126
+    levels = run_levels(encoder, Modality({"signal": signal, "record_present": present}, torch.ones(2) > 0))
+    changed = signal.clone()
+    changed[0, 1] = 9.0
+    others = run_levels(encoder, Modality({"signal": changed, "record_present": present}, torch.ones(2) > 0))
+    for level, other, info in zip(levels, others, encoder.levels, strict=True):
+        assert level.tokens.shape[1] == 2 * info.n_tokens
+        assert level.mask.sum(1).tolist() == [info.n_tokens, 2 * info.n_tokens]
+        assert torch.equal(level.tokens[level.mask], other.tokens[other.mask])
+        assert torch.equal(pool_level(level, info), pool_level(other, info))
+
+
+def test_every_pooling_by_hand() -> None:
+    tokens = torch.arange(16.0).reshape(1, 4, 4)  # two records of two tokens
+    level = Level(tokens, torch.tensor([[True, True, False, False]]))
+    expected = {"mean": [2, 3, 4, 5], "cls": [0, 1, 2, 3], "last": [12, 13, 14, 15], "ends": [4, 5, 2, 3]}
+    for pool, vector in expected.items():
+        assert pool_level(level, LevelInfo("low", 2, 4, "units", ("a", "b"), pool))[0].tolist() == vector
+    both = Level(tokens, torch.ones(1, 4, dtype=torch.bool))
+    assert pool_level(both, LevelInfo("low", 2, 4, "units", ("a", "b"), "ends"))[0].tolist() == [8, 9, 6, 7]
+    none = Level(tokens, torch.zeros(1, 4, dtype=torch.bool))
+    assert pool_level(none, LevelInfo("low", 2, 4, "units", ("a", "b"), "ends"))[0].tolist() == [0] * 4
 
 
 def test_unknown_names_list_the_known_ones() -> None:
-    with pytest.raises(ModelMistake, match="resnet"):
+    with pytest.raises(ModelMistake, match="baseline, lstm, resnet, wavenet"):
         make_encoder("ecg", "transformer")
-    with pytest.raises(ModelMistake, match="ft_transformer"):
+    with pytest.raises(ModelMistake, match="baseline, ft_transformer, tab_transformer, tabnet, tpc"):
         make_encoder("ehr", "lstm")
 
 
@@ -125,7 +232,7 @@ def test_the_ft_transformers_cls_equals_the_librarys_and_its_other_tokens_ask_to
     theirs = copied_library_backbone(ours)
     given = cohort().ehr(np.arange(8))
     tokens = ours.stem(given)
-    levels = run_levels(ours, given)  # type: ignore[arg-type]
+    levels = run_levels(ours, given)
     torch.testing.assert_close(levels[2].tokens[:, 0], theirs(tokens), atol=1e-5, rtol=1e-4)
     hooked = []
     theirs.blocks[2]["output"].register_forward_hook(lambda module, args, out: hooked.append(out))

@@ -1,7 +1,7 @@
 """Encoders: one modality in, three levels of tokens out. One registry a modality; contract tests run over both.
 
-An encoder is an nn.Module with `levels: tuple[LevelInfo, LevelInfo, LevelInfo]`, `stem(modality)` and
-`stage(k, tokens)`, so that a fusion may run it stage by stage; `run_levels` does the plain run.
+An encoder declares three levels and runs stage by stage, so that a fusion may gate what it hands on (see `contract`);
+`run_levels` does the plain run.
 """
 
 from __future__ import annotations
@@ -9,13 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lemof_core.encoders.contract import Encoder, Level, LevelInfo, pool_level, run_levels
+from lemof_core.encoders.baseline_ecg import BaselineCnn
+from lemof_core.encoders.baseline_ehr import BaselineMlp
+from lemof_core.encoders.contract import Encoder, Level, LevelInfo, pool_level, run_levels, run_stages
 from lemof_core.encoders.ft_transformer import FTTransformer
+from lemof_core.encoders.lstm import BiLstm
 from lemof_core.encoders.resnet import ResNet1d
+from lemof_core.encoders.tab_transformer import TabTransformer
+from lemof_core.encoders.tabnet import TabNet
+from lemof_core.encoders.tpc import Tpc
+from lemof_core.encoders.wavenet import WaveNet
 from lemof_core.errors import ModelMistake
 
-ECG_ENCODERS: dict[str, Callable[..., Encoder]] = {"resnet": ResNet1d}
-EHR_ENCODERS: dict[str, Callable[..., Encoder]] = {"ft_transformer": FTTransformer}
+ECG_ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "baseline": BaselineCnn,
+    "lstm": BiLstm,
+    "resnet": ResNet1d,
+    "wavenet": WaveNet,
+}
+EHR_ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "baseline": BaselineMlp,
+    "ft_transformer": FTTransformer,
+    "tab_transformer": TabTransformer,
+    "tabnet": TabNet,
+    "tpc": Tpc,
+}
 REGISTRIES = {"ecg": ECG_ENCODERS, "ehr": EHR_ENCODERS}
 
 __all__ = [
@@ -28,6 +46,7 @@ __all__ = [
     "make_encoder",
     "pool_level",
     "run_levels",
+    "run_stages",
 ]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lemof_core.batch import Modality
+
 SERIES_FACTS = ("mean", "last", "slope", "highest", "lowest", "share of hours observed", "time since last", "observed")
 STATIC_FACTS = ("value", "known")
 N_SERIES_FACTS = len(SERIES_FACTS)
@@ -38,6 +40,19 @@ def series_facts(value: Tensor, mask: Tensor, since: Tensor) -> Tensor:
 def static_facts(static: Tensor, static_mask: Tensor) -> Tensor:
     """Return (B, S, 2): the scaled value (0 where unknown) and whether it is known."""
     return torch.stack([static * static_mask, static_mask], dim=-1)
+
+
+def day_facts(ehr: Modality) -> tuple[Tensor, Tensor]:
+    """Return the facts (B, V, 8) of every series and (B, S, 2) of every static of a batch."""
+    tensors = ehr.tensors
+    series = series_facts(tensors["value"], tensors["mask"], tensors["since"])
+    return series, static_facts(tensors["static"], tensors["static_mask"])
+
+
+def flat_facts(ehr: Modality) -> Tensor:
+    """Return (B, V * 8 + S * 2): all facts of a batch side by side, the series' first."""
+    series, static = day_facts(ehr)
+    return torch.cat([series.flatten(1), static.flatten(1)], dim=1)
 
 
 def raw_summary(value: Tensor, mask: Tensor, since: Tensor, static: Tensor, static_mask: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from lemof_core.batch import Modality
-from lemof_core.encoders.contract import Level, LevelInfo
-from lemof_core.encoders.ehr_summary import N_SERIES_FACTS, N_STATIC_FACTS, series_facts, static_facts
+from lemof_core.encoders.contract import Encoder, Level, LevelInfo, identity_linear
+from lemof_core.encoders.ehr_summary import N_SERIES_FACTS, N_STATIC_FACTS, day_facts
 
 
 class FeatureTokenizer(nn.Module):
@@ -65,7 +65,7 @@ class TransformerBlock(nn.Module):
         return x + self.ffn_out(self.dropout(gate * torch.relu(value)))
 
 
-class FTTransformer(nn.Module):
+class FTTransformer(Encoder):
     """Levels after each of three blocks: CLS first, then one token a series and a static variable."""
 
     def __init__(
@@ -82,12 +82,7 @@ class FTTransformer(nn.Module):
         self.series_tokenizer = FeatureTokenizer(n_features=len(series_names), n_facts=N_SERIES_FACTS, d=d)
         self.static_tokenizer = FeatureTokenizer(n_features=len(static_names), n_facts=N_STATIC_FACTS, d=d)
         self.cls = nn.Parameter(torch.empty(d).uniform_(-1 / math.sqrt(d), 1 / math.sqrt(d)))
-        # eq. 1's own transform W^(k) before each backbone block, identity at the start.
-        adapters = [nn.Linear(d, d) for _ in range(3)]
-        for adapter in adapters:
-            nn.init.eye_(adapter.weight)
-            nn.init.zeros_(adapter.bias)
-        self.adapters = nn.ModuleList(adapters)
+        self.adapters = nn.ModuleList(identity_linear(d) for _ in range(3))
         self.blocks = nn.ModuleList(
             TransformerBlock(d=d, n_heads=n_heads, d_hidden=int(d * ffn_factor), dropout=dropout, first=k == 0)
             for k in range(3)
@@ -98,12 +93,18 @@ class FTTransformer(nn.Module):
 
     def stem(self, modality: Modality) -> Tensor:
         """Return the feature tokens (B, 1 + V + S, d)."""
-        tensors = modality.tensors
-        series = self.series_tokenizer(series_facts(tensors["value"], tensors["mask"], tensors["since"]))
-        static = self.static_tokenizer(static_facts(tensors["static"], tensors["static_mask"]))
-        return torch.cat([self.cls.expand(len(series), 1, -1), series, static], dim=1)
+        series, static = day_facts(modality)
+        tokens = torch.cat([self.series_tokenizer(series), self.static_tokenizer(static)], dim=1)
+        return torch.cat([self.cls.expand(len(tokens), 1, -1), tokens], dim=1)
 
-    def stage(self, k: int, state: Tensor) -> tuple[Tensor, Level]:
-        """Return the next state and level k: tokens (B, 1 + V + S, d)."""
-        tokens = self.blocks[k - 1](self.adapters[k - 1](state))
-        return tokens, Level(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device))
+    def block(self, k: int, state: Tensor) -> Tensor:
+        """Return the tokens (B, 1 + V + S, d) after block k."""
+        return self.blocks[k - 1](self.adapters[k - 1](state))
+
+    def read(self, k: int, state: Tensor) -> Level:
+        """Return level k: the tokens themselves."""
+        return Level(state, torch.ones(state.shape[:2], dtype=torch.bool, device=state.device))
+
+    def scale(self, k: int, state: Tensor, gate: Tensor) -> Tensor:
+        """Return all tokens, CLS too, times the gate (B, d)."""
+        return state * gate[:, None]
