@@ -151,7 +151,10 @@ def test_a_run_is_not_asked_what_it_was_not_fitted_for(demo_home: Path, tmp_path
     store.close()
 
 
-def test_a_shipped_run_knows_the_patients_that_taught_it(demo_home: Path, demo_store: Store, tmp_path: Path) -> None:
+def test_a_shipped_run_knows_the_patients_that_taught_it(
+    demo_home: Path, demo_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lemof_core.run_folder.SHIPPED_FOLDER", tmp_path)
     run_id = read_results.newest_run(demo_store)
     export(demo_store, run_id, tmp_path / "shipped")
     fitted_on = {row.sample_id: row.split for row in read.samples(demo_store).itertuples()}

@@ -320,7 +320,7 @@ def test_every_marked_difference_of_the_source_is_on_the_card() -> None:
     marked = sum(file.read_text(encoding="utf-8").count("# NOTE[DIFF]") for file in MODEL_SOURCE.rglob("*.py"))
     table = differences()
     assert len(table) == marked > 5
-    assert (table["here"].str.len() > 10).all()
+    assert (table["here"] != "").all(), table[table["here"] == ""]["where"].tolist()
     assert (table["because"] != "").all(), table[table["because"] == ""]["where"].tolist()
 
 

@@ -42,9 +42,10 @@ class TabTransformer(Encoder):
     # continuous path is kept beside them. because: nearly all of an ICU record is numbers.
     # NOTE[DIFF] paper: LN(x_num) goes into the head as it is. here: after a linear map to d channels. because: a gate
     # then has d channels to multiply, the tokens' and theirs alike.
-    # NOTE[DIFF] paper: MLP of 4 and 2 times its input, which flattened tokens would make 7,700 wide. here: 64 wide.
-    # because: a few thousand stays.
-    # NOTE[DIFF] paper: pre-training on unlabelled rows. here: none. because: LeMoF gives no sign of it.
+    # NOTE[DIFF] paper: MLP of 4 and 2 times its input, which flattened tokens would make 7,700 wide. here: a hidden
+    # layer of 64. because: a few thousand stays could not fill more.
+    # NOTE[DIFF] paper: pre-training on unlabelled rows. here: supervised training alone. because: LeMoF
+    # gives no sign of it.
     """
 
     edges: Tensor  # (7,) between the bins

@@ -13,7 +13,8 @@ class MedFuse(FusionNet):
 
     # NOTE[DIFF] paper: the image's vector is projected to the width of the EHR's. here: both are projected to d.
     # because: the encoders' widths differ from pair to pair.
-    # NOTE[DIFF] paper: 256 units in, 512 hidden. here: d and 2 d. because: the same ratio, sized like the other rivals.
+    # NOTE[DIFF] paper: 256 units in, 512 hidden. here: d in, 2 d hidden. because: the same ratio, at the
+    # other rivals' width.
     # NOTE[DIFF] paper: shorter sequences are packed. here: both steps run, and the state after the last modality that
     # is there is read. because: the same number, and a row's bits cannot depend on who else lacks an ECG.
     """
