@@ -14,7 +14,10 @@ from dashboard.wording import Definition
 CARD = Path(__file__).resolve().parents[1] / "assets" / "model_card.md"
 MODEL_SOURCE = Path(__file__).resolve().parents[1] / "lemof_core"
 _MARK = "NOTE[DIFF]"
-_PARTS = re.compile(r"paper:(?P<paper>.*?)here(?P<preset> \([^)]*\))?:(?P<here>.*?)(?:because:(?P<because>.*))?$")
+_PARTS = re.compile(
+    r"^(?P<whose>paper|(?:papers?|authors)\b[^:]*):(?P<paper>.*?)"
+    r"\bhere(?P<preset> \([^)]*\))?:(?P<here>.*?)(?:because:(?P<because>.*))?$"
+)
 
 
 def sections(text: str) -> dict[str, str]:
@@ -32,6 +35,7 @@ def card_of(defined: Definition, fitting: str | None) -> dict[str, str]:
 def differences(folder: Path = MODEL_SOURCE) -> pd.DataFrame:
     """The marked differences from the paper: where (module), paper, here, because; by module and line.
 
+    What stands elsewhere than in LeMoF's own paper ("paper's code", "paper (van den Oord)") says so in `paper`.
     Read as text, because pages may not import the model. A remark that is not in three parts stands whole in `here`.
     """
     rows = []
@@ -64,4 +68,5 @@ def _parsed(module: str, remark: str) -> tuple[str, str, str, str]:
         return module, "", remark, ""
     preset = (match["preset"] or "").strip(" ()")
     here = match["here"].strip() + (f" ({preset})" if preset else "")
-    return module, match["paper"].strip(), here, (match["because"] or "").strip()
+    whose = "" if match["whose"] == "paper" else match["whose"] + ": "
+    return module, whose + match["paper"].strip(), here, (match["because"] or "").strip()

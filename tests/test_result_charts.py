@@ -330,10 +330,12 @@ def test_a_remark_is_read_over_its_lines(tmp_path: Path) -> None:
     (folder / "m.py").write_text(
         "x = 1\n# NOTE[DIFF] paper: one. here (preset `robust`):\n    # two lines. because: why\n    # not.\ny = 2\n"
         "# other\n"
+        "# NOTE[DIFF] paper's code: takes where: turns. here: none. because: noise\n"
         "# NOTE[DIFF] something else\n"
     )
     assert differences(folder).to_numpy().tolist() == [
         ["core.m", "one.", "two lines. (preset `robust`)", "why not."],
+        ["core.m", "paper's code: takes where: turns.", "none.", "noise"],
         ["core.m", "", "something else", ""],
     ]
 
