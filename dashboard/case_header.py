@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard.case_panel import stamped
 from dashboard.queries_case import Case, cohort_order
 from dashboard.session import stamp
+from dashboard.split_use import in_sample
 
 COHORT_PAGE = "dashboard/pages/cohort.py"
 # The leading newline: Streamlit takes a one-line js string for the path of a file.
@@ -108,7 +109,7 @@ def identity_bar(case: Case, run: dict[str, Any] | None) -> None:
         st.html(f'<span class="case-position" data-testid="case-position">{where}</span>', width="content")
         st.button("Next ›", args=(True,), disabled=after is None, shortcut="k", key="case-next", **steps)
         _copy_link(key="case-copy", width="content")
-    fitted_on = _in_sample(case)
+    fitted_on = _in_sample(case, run)
     if fitted_on:
         st.html(f'<div class="case-in-sample" role="note" data-testid="in-sample">{fitted_on}</div>')
 
@@ -134,17 +135,7 @@ def _part(case: Case) -> str:
     return f"{html.escape(case.prediction['split'])} split" if case.prediction else "not scored"
 
 
-def _in_sample(case: Case) -> str:
+def _in_sample(case: Case, run: dict[str, Any] | None) -> str:
     """Return the banner's sentence where the patient was used to fit the model."""
-    split = case.prediction["split"] if case.prediction else "test"
-    if split == "test":
-        return ""
-    uses = {
-        "train": "the networks were fitted on this patient",
-        "val": "training was stopped by this patient among others",
-        "meta": "the stacked decision was fitted on this patient",
-        "cal": "calibration and threshold were fitted on this patient",
-    }
-    return f"In-sample: {html.escape(uses.get(split, 'this patient was used'))} ({html.escape(split)} split). " + (
-        "What the model says here is no test of it."
-    )
+    taught = in_sample(run["fitting"], case.prediction["split"]) if run and case.prediction else None
+    return f"In-sample: {html.escape(taught)} What the model says here is no test of it." if taught else ""

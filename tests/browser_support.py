@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 # Streamlit asks below a page's own path before it asks at the root, and the browser logs the 404 with this address.
@@ -37,6 +37,7 @@ _IDENTITIES = """() => {
   walk(document);
   return found;
 }"""
+expect.set_options(timeout=30_000)  # ms; what is waited for is what counts, not how fast the machine is today
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 # Playwright's sync API runs once per thread, so nested pages share one browser.
 _shared: list[Browser] = []
@@ -147,12 +148,16 @@ def chromium_page(
 
 
 def idle(page: Page, timeout_s: float = 30) -> None:
-    """The script has rested, connected, for a quarter of a second: a click's own rerun is not overlooked."""
+    """The script has drawn something and rested, connected, for a quarter of a second.
+
+    A click's own rerun is not overlooked so, nor the first run of a busy machine, before which all is at rest too.
+    """
     page.wait_for_function(
         """() => {
             const resting = document.querySelector(
                 '[data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]');
-            if (!resting) { window.lemofRestingSince = null; return false; }
+            const drawn = document.querySelector('[data-testid="stElementContainer"]');
+            if (!resting || !drawn) { window.lemofRestingSince = null; return false; }
             window.lemofRestingSince ??= performance.now();
             if (performance.now() - window.lemofRestingSince < 250) return false;
             window.lemofRestingSince = null;
