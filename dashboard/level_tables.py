@@ -41,13 +41,11 @@ def finding(choices: pd.DataFrame, modality: str) -> str:
     row = chosen.iloc[0]
     if pd.isna(row["frequency"]):
         return f"{name}: level {row['level']} weighs most; how often is not known"
-    sure = (
-        "clearly"
-        if row["frequency"] >= 0.8
-        else "narrowly"
-        if row["frequency"] >= 0.5
-        else "hardly more often than others"
-    )
+    sure = "clearly" if row["frequency"] >= 0.8 else "narrowly" if row["frequency"] >= 0.5 else "far from settled"
+    others = choices[(choices["modality"] == modality) & (choices["frequency"] > row["frequency"])]
+    if len(others):
+        rival = others.loc[others["frequency"].idxmax()]
+        sure = f"less often than level {rival['level']} ({100 * rival['frequency']:.0f} %)"
     return f"{name}: level {row['level']} is k* in {100 * row['frequency']:.0f} % of the refits, {sure}"
 
 

@@ -237,6 +237,11 @@ CHOICES = pd.DataFrame(
 def test_a_level_is_never_named_without_its_frequency() -> None:
     assert finding(CHOICES, "ecg") == "ECG: level 3 is k* in 90 % of the refits, clearly"
     assert finding(CHOICES, "ehr") == "EHR: level 2 is k* in 55 % of the refits, narrowly"
+    beaten = CHOICES.assign(frequency=[0.6, 0.4, None, 0.55])
+    assert finding(beaten, "ecg") == "ECG: level 3 is k* in 40 % of the refits, less often than level 1 (60 %)"
+    assert finding(beaten.assign(frequency=[0.3, 0.4, None, 0.55]), "ecg").endswith(
+        "40 % of the refits, far from settled"
+    )
     unknown = CHOICES.assign(frequency=np.nan)
     assert finding(unknown, "ecg") == "ECG: level 3 weighs most; how often is not known"
     assert finding(CHOICES.assign(is_k_star=False), "ecg") == "ECG: no level was chosen"
