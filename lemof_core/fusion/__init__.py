@@ -15,6 +15,7 @@ from lemof_core.fusion.drfuse import DrFuse
 from lemof_core.fusion.early import EarlyFusion
 from lemof_core.fusion.hyperfusion import HyperFusion
 from lemof_core.fusion.medfuse import MedFuse
+from lemof_core.fusion.mlp import Mlp
 from lemof_core.fusion.mmtm import Mmtm
 
 NETS: dict[str, Callable[[NetSizes], FusionNet | StagedFusionNet]] = {
@@ -24,6 +25,7 @@ NETS: dict[str, Callable[[NetSizes], FusionNet | StagedFusionNet]] = {
     "early": EarlyFusion,
     "hyperfusion": HyperFusion,
     "medfuse": MedFuse,
+    "mlp": Mlp,
     "mmtm": Mmtm,
 }
 
