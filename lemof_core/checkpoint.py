@@ -21,6 +21,7 @@ from lemof_core.decision import Decision
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
 from lemof_core.fusion.lemof import FoldModel, LemofModel, make_cross, make_predictor
+from lemof_core.port_stack import PortStack
 
 FORMAT = 2
 FILES = ("model.json", "weights.safetensors", "arrays.safetensors")
@@ -104,7 +105,10 @@ def load_model(folder: Path) -> LemofModel:
     config = RunConfig.from_json(document["config"])
     scaler = Scaler.from_json(document["scaler"])
     folds = [_load_fold(number, tensors, config, scaler, document["pair"]) for number in range(document["n_folds"])]
-    decisions = {path: Decision.from_json(stage) for path, stage in document["decisions"].items()}
+    decisions: dict[str, Decision | PortStack] = {
+        path: PortStack.from_json(stage) if "stack" in stage else Decision.from_json(stage)
+        for path, stage in document["decisions"].items()
+    }
     background = scaler.transform(_background_arrays(arrays, document["input_background_ids"], scaler))
     return LemofModel(
         config=config,
@@ -141,11 +145,10 @@ def _load_fold(number: int, tensors: Mapping[str, Any], config: RunConfig, scale
     prefix = f"fold{number}."
     state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     ehr = make_predictor("ehr", config, scaler)
-    ecg = cross = None
-    chosen: tuple[int, int] | None = None
-    if pair is not None:
+    ecg = make_predictor("ecg", config, scaler) if any(name.startswith("ecg.") for name in state) else None
+    cross, chosen = None, None
+    if ecg is not None and pair is not None:
         chosen = (int(pair[0]), int(pair[1]))
-        ecg = make_predictor("ecg", config, scaler)
         cross = make_cross(config, ecg, ehr, chosen, scaler)
     fold = FoldModel(ecg, ehr, cross, chosen)
     fold.load_state_dict(state)

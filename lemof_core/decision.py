@@ -6,6 +6,7 @@ A stay without an ECG has a path of its own with the three EHR ports.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,14 +19,28 @@ from lemof_core.logistic import Logistic, choose_penalty, cross_fit, fit_logisti
 
 ECG_PORTS = ("ecg_1", "ecg_2", "ecg_3")
 EHR_PORTS = ("ehr_1", "ehr_2", "ehr_3")
-PORTS = {"both": (*ECG_PORTS, *EHR_PORTS, "cross"), "ehr": EHR_PORTS}
-PORTS["m1"] = (*ECG_PORTS, *EHR_PORTS)  # both modalities without the cross port: what the paper calls M1
-UNIONS = {"both": ((0, 1, 2), (3, 4, 5), (6,)), "ehr": ((0, 1, 2),)}
+_CONSTANT = 1e-9  # log-odds
+ALL_PORTS = (*ECG_PORTS, *EHR_PORTS, "cross")
+# "m1": both modalities without the cross port, what the paper calls M1.
+PORTS = {"both": ALL_PORTS, "m1": (*ECG_PORTS, *EHR_PORTS), "ehr": EHR_PORTS}
+
+
+def unions_of(ports: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """Return the ports' positions by where they come from: ECG levels, EHR levels, cross-modal branch.
+
+    >>> unions_of(("ecg_3", "ehr_1", "ehr_3"))
+    ((0,), (1, 2))
+    """
+    homes = dict.fromkeys(port.partition("_")[0] for port in ports)
+    return tuple(tuple(i for i, port in enumerate(ports) if port.partition("_")[0] == home) for home in homes)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One path's stack: G per modality, k*, G_O1, G_final (None where there is no cross port), Platt."""
+    """One path's stack: G per modality, k*, G_O1, G_final (None where there is no cross port), Platt.
+
+    path: a key of PORTS, which says what it reads: "both", "m1" (both modalities, no cross port) or "ehr".
+    """
 
     path: str
     metas: dict[str, Logistic]
@@ -187,6 +202,9 @@ def fit_platt(raw: np.ndarray, y: np.ndarray) -> Logistic:
     # NOTE[DIFF] paper: y_final is what G gives. here: an affine calibrator, fitted on patients that no other part saw.
     # because: the probability is shown to people; ranks, and so AUROC, stay as they are.
     """
+    if np.ptp(raw) < _CONSTANT:  # nothing to stretch: the intercept alone says how frequent the outcome is
+        rate = float(np.clip(y.mean(), 1e-3, 1 - 1e-3))
+        return replace(IDENTITY_PLATT, intercept=float(np.log(rate / (1 - rate)) - raw.mean()))
     fitted = fit_logistic(raw[:, None], y, inputs=["raw"], nonnegative=True, minimum_weight=1e-3)
     slope = fitted.weights / fitted.scale
     return Logistic(("raw",), slope, float(fitted.intercept - (slope * fitted.mean).sum()), np.zeros(1), np.ones(1))

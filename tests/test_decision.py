@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from lemof_core.config import DecisionConfig
-from lemof_core.decision import PORTS, UNIONS, Decision, fit_decision, fit_platt
+from lemof_core.decision import PORTS, Decision, fit_decision, fit_platt, unions_of
 from lemof_core.explain.owen import branch_phi, owen_terms
 
 CONFIGS = {
@@ -52,7 +52,7 @@ def test_owen_values_sum_to_the_logit_and_the_probability(name: str, path: str) 
     d = decision(name, path)
     columns = slice(0, 7) if path == "both" else slice(3, 6)
     a, background = ports_and_labels(12, seed=1)[0][:, columns], ports_and_labels(64, seed=2)[0][:, columns]
-    phi, phi_p, base, base_p = branch_phi(d.logit, a, background, UNIONS[path])
+    phi, phi_p, base, base_p = branch_phi(d.logit, a, background, unions_of(d.ports))
     np.testing.assert_allclose(phi.sum(1) + base, d.logit(a), atol=1e-9)
     np.testing.assert_allclose(phi_p.sum(1) + base_p, expit(d.logit(a)), atol=1e-9)
 
@@ -60,7 +60,7 @@ def test_owen_values_sum_to_the_logit_and_the_probability(name: str, path: str) 
 def coherent_orders() -> list[tuple[int, ...]]:
     """Return the 3! x 3! x 3! x 1! orders in which the ports of a union stay together."""
     out = []
-    for unions in permutations(UNIONS["both"]):
+    for unions in permutations(unions_of(PORTS["both"])):
         for inner in product(*(permutations(union) for union in unions)):
             out.append(tuple(port for union in inner for port in union))
     return out
@@ -89,7 +89,7 @@ def test_owen_values_equal_the_mean_over_coherent_orders(name: str) -> None:
             after = before | {port}
             expected[:, port] += np.subtract(value(after), value(before)) / len(orders)
             before = after
-    phi, phi_p, _, _ = branch_phi(d.logit, x[None], background, UNIONS["both"])
+    phi, phi_p, _, _ = branch_phi(d.logit, x[None], background, unions_of(PORTS["both"]))
     np.testing.assert_allclose(phi[0], expected[0], atol=1e-9)
     np.testing.assert_allclose(phi_p[0], expected[1], atol=1e-9)
 
@@ -99,12 +99,12 @@ def test_on_the_robust_stack_owen_is_coefficient_times_distance_from_the_mean() 
     a, background = ports_and_labels(8, seed=6)[0], ports_and_labels(50, seed=7)[0]
     zero = d.logit(np.zeros((1, 7)))[0]
     coefficient = d.logit(np.eye(7)) - zero
-    phi, *_ = branch_phi(d.logit, a, background, UNIONS["both"])
+    phi, *_ = branch_phi(d.logit, a, background, unions_of(PORTS["both"]))
     np.testing.assert_allclose(phi, coefficient * (a - background.mean(0)), atol=1e-9)
 
 
 def test_only_56_of_128_coalitions_are_used() -> None:
-    used = {c for _, _, without, joined in owen_terms(UNIONS["both"]) for c in (without, joined)}
+    used = {c for _, _, without, joined in owen_terms(unions_of(PORTS["both"])) for c in (without, joined)}
     assert len(used) == 56
 
 

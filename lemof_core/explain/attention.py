@@ -60,8 +60,9 @@ def attention_maps(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) ->
         to_ehr.append(out.ecg_from_ehr.mean(1))
         to_ecg.append(out.ehr_from_ecg.mean(1))
         embeddings.append(out.embedding)
-    logit = decision.logit(torch.stack(plain).mean(0).numpy())
-    moved = decision.logit(torch.stack(permuted).mean(0).numpy())
+    columns = model.columns("both")
+    logit = decision.logit(torch.stack(plain).mean(0).numpy()[:, columns])
+    moved = decision.logit(torch.stack(permuted).mean(0).numpy()[..., columns])
     return AttentionMaps(
         ecg_from_ehr=torch.stack(to_ehr).mean(0).numpy(),
         ehr_from_ecg=torch.stack(to_ecg).mean(0).numpy(),

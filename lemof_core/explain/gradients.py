@@ -15,6 +15,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from lemof_core.batch import Modality, ScaledCohort
+from lemof_core.decision import EHR_PORTS
 from lemof_core.fusion.lemof import LemofModel
 
 N_STEPS = 10  # Gauss-Legendre points: the median error is then below 1 % of the median gap on the demo
@@ -48,11 +49,12 @@ def _forward(model: LemofModel, path: str) -> Any:
         present = torch.ones(len(signal), dtype=torch.bool)
         ecg = Modality({"signal": signal[:, None], "record_present": present[:, None]}, present)
         ports = torch.stack([fold.ports(ecg, ehr_of(tensors)) for fold in model.folds]).mean(0)
-        return model.decisions["both"].logit(ports.double())
+        return model.decisions["both"].logit(ports.double()[:, model.columns("both")])
 
     def ehr_only(*tensors: Tensor) -> Tensor:
-        ports = torch.stack([fold.ehr_ports(ehr_of(tensors)) for fold in model.folds]).mean(0)
-        return model.decisions["ehr"].logit(ports.double())
+        levels = torch.stack([fold.ehr_ports(ehr_of(tensors)) for fold in model.folds]).mean(0)
+        names = [EHR_PORTS.index(port) for port in model.decisions["ehr"].ports]
+        return model.decisions["ehr"].logit(levels.double()[:, names])
 
     return both if path == "both" else ehr_only
 

@@ -79,7 +79,7 @@ def _one(encoded: _Encoded, index: int, n: int) -> _Encoded:
 
 def _mixed_ports(fold: FoldModel, ecg_of: _Encoded, ehr_of: _Encoded) -> torch.Tensor:
     """Return ports (n, 7) of patients whose ECG is one person's and whose EHR another's."""
-    cross = fold.cross_output(ecg_of.ecg, ehr_of.ehr, ehr_of.raw_ehr).logit
+    cross = fold.cross_logit(ecg_of.ecg, ehr_of.ehr, ehr_of.raw_ehr)
     return torch.cat([ecg_of.ecg_logits, ehr_of.ehr_logits, cross], dim=1).double()
 
 
@@ -88,20 +88,21 @@ def input_effects(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) -> 
     """Return the four coalition values of rows that have an ECG."""
     background = model.input_background
     n_background = len(background)
-    decision = model.decisions["both"]
+
+    def logit(ports: list[torch.Tensor]) -> np.ndarray:
+        read = torch.stack(ports).mean(0).numpy()[:, model.columns("both")]
+        return np.asarray(model.decisions["both"].logit(read))
+
     per_fold = [
         (fold, _encode(fold, cohort, rows), _encode(fold, background, np.arange(n_background))) for fold in model.folds
     ]
-    both = torch.stack([_mixed_ports(fold, x, x) for fold, x, _ in per_fold]).mean(0)
-    none = torch.stack([_mixed_ports(fold, b, b) for fold, _, b in per_fold]).mean(0)
-    v_both, none_each = decision.logit(both.numpy()), decision.logit(none.numpy())
+    v_both = logit([_mixed_ports(fold, x, x) for fold, x, _ in per_fold])
+    none_each = logit([_mixed_ports(fold, b, b) for fold, _, b in per_fold])
     ecg_each, ehr_each = np.empty((2, len(rows), n_background))  # a column a background patient
     for index in range(len(rows)):
         ones = [(fold, _one(x, index, n_background), b) for fold, x, b in per_fold]
-        ecg_kept = torch.stack([_mixed_ports(fold, x, b) for fold, x, b in ones]).mean(0)
-        ehr_kept = torch.stack([_mixed_ports(fold, b, x) for fold, x, b in ones]).mean(0)
-        ecg_each[index] = decision.logit(ecg_kept.numpy())
-        ehr_each[index] = decision.logit(ehr_kept.numpy())
+        ecg_each[index] = logit([_mixed_ports(fold, x, b) for fold, x, b in ones])
+        ehr_each[index] = logit([_mixed_ports(fold, b, x) for fold, x, b in ones])
     return InputEffects(
         v_none=np.full(len(rows), none_each.mean()),
         v_ecg=ecg_each.mean(1),

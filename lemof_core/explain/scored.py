@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from lemof_core.batch import ScaledCohort
-from lemof_core.decision import UNIONS
+from lemof_core.decision import unions_of
 from lemof_core.ecg_signal import LEADS
 from lemof_core.explain.attention import attention_axes, attention_maps
 from lemof_core.explain.gradients import METHOD, N_BINS, attribute
@@ -62,6 +62,11 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
     }
     if not model.has_ecg_path:
         return specs
+    specs["saliency"] = ArraySpec(
+        (12, N_BINS), "float16", {"lead": list(LEADS), "seconds_per_bin": 10 / N_BINS}, f"log-odds; {METHOD}"
+    )
+    if not model.has_cross:
+        return specs
     edges, names = attention_axes(model)
     n_ecg, n_ehr = len(edges) - 1, len(names)
     looked = "attention weights, mean over folds and heads: where Module 2 looked, not why"
@@ -71,9 +76,6 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
         raise ValueError("a model with an ECG path has cross-attention, however: None")
     d_embedding = cross.out.in_features
     return specs | {
-        "saliency": ArraySpec(
-            (12, N_BINS), "float16", {"lead": list(LEADS), "seconds_per_bin": 10 / N_BINS}, f"log-odds; {METHOD}"
-        ),
         "attention_ecg_from_ehr": ArraySpec(
             (n_ecg, n_ehr), "float16", {"ecg_edges_s": seconds, "ehr": list(names)}, looked
         ),
@@ -112,8 +114,8 @@ def score_samples(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, *, 
         if explain
         else {}
     )
-    for path, at in model.paths(np.isfinite(ports[:, 6])).items():
-        own = ports[at][:, slice(0, 7) if path == "both" else slice(3, 6)]
+    for path, at in model.paths(np.isfinite(ports[:, 0])).items():
+        own = ports[at][:, model.columns(path)]
         low, high = model.interval(path, own)
         predictions.loc[at, "p_lo"], predictions.loc[at, "p_hi"] = expit(low), expit(high)
         levels += _level_rows(model, ids[at], own, path)
@@ -148,7 +150,9 @@ def _level_rows(model: LemofModel, ids: np.ndarray, ports: np.ndarray, path: str
 
 def _branch_rows(model: LemofModel, ids: np.ndarray, ports: np.ndarray, path: str) -> list[dict[str, Any]]:
     decision = model.decisions[path]
-    phi, phi_p, _, _ = branch_phi(decision.logit, ports, model.port_background[path], UNIONS[path])
+    if not decision.ports:
+        return []
+    phi, phi_p, _, _ = branch_phi(decision.logit, ports, model.port_background[path], unions_of(decision.ports))
     return [
         {
             "sample_id": sample_id,
@@ -184,6 +188,7 @@ def _explain(
     arrays["completeness"][at] = np.stack([found.gap, found.error], axis=1)
     if path == "both":
         arrays["saliency"][at] = found.saliency
+    if path == "both" and model.has_cross:
         maps = attention_maps(model, cohort, rows[at])
         arrays["attention_ecg_from_ehr"][at] = maps.ecg_from_ehr
         arrays["attention_ehr_from_ecg"][at] = maps.ehr_from_ecg

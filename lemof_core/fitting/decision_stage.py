@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,20 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from lemof_core.batch import ScaledCohort
 from lemof_core.config import RunConfig
-from lemof_core.decision import IDENTITY_PLATT, fit_decision, fit_platt
+from lemof_core.decision import IDENTITY_PLATT, fit_platt
 from lemof_core.ehr_series import Scaler
 from lemof_core.fitting.cross_stage import PairChoice
 from lemof_core.fitting.level_stage import enough
+from lemof_core.fitting.stage_one import Held
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.level_importance import choice_frequency, mean_abs_phi
 from lemof_core.logistic import Logistic, fit_logistic
+from lemof_core.port_stack import PortStack
 from lemof_core.training import Progress
 
+# (ports, labels, fold of each, the decision to be like) -> the decision fitted to these rows
+Refit = Callable[[np.ndarray, np.ndarray, np.ndarray, Any], Any]
 _FEWEST_BACKGROUND = 4  # patients: fewer have no standard error worth the name
-Held = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # rows, ports, labels, fold of each
 
 
 def calibrate(
@@ -31,15 +35,19 @@ def calibrate(
     path: str,
     *,
     meta: np.ndarray,
+    refit: Refit,
     progress: Progress,
 ) -> None:
     """Leave the path with its Platt calibrator, threshold, background and bootstrap refits.
 
     Every cal sample calibrates the path without ECG (its own ECG is not looked at there); those with an ECG the other.
+
+    Args:
+        refit: how the path's decision is fitted to other draws of the held rows, like the one that is there.
     """
     config = model.config.decision
     arrays = cohort.arrays
-    labels = held[2]
+    labels = held.labels
     use = cal if path == "ehr" else cal[arrays.ecg_present[cal]]
     y = arrays.labels[use]
     facts: dict[str, Any] = {"n": len(use), "events": int(y.sum()), "not_estimable": {}}
@@ -59,14 +67,15 @@ def calibrate(
     facts["base_p"] = float(expit(decision.logit(background)).mean())
     model.calibration[path] = facts
     model.refits[path] = (
-        _refits(model, held, (raw, y, cal_ports), path, progress) if config.n_bootstrap else np.empty((0, 0))
+        _refits(model, held, (raw, y, cal_ports), path, refit, progress) if config.n_bootstrap else np.empty((0, 0))
     )
 
 
 def _ports_of(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, path: str) -> np.ndarray:
     """Return the averaged ports (n, n_ports) of the rows on the given path, whether or not they have an ECG."""
-    parts = [model.path_ports(path, cohort.batch(rows[i : i + 128])) for i in range(0, len(rows), 128)]
-    return np.concatenate(parts) if parts else np.empty((0, len(model.decisions[path].ports)))
+    columns = model.columns(path)
+    parts = [model.path_ports(path, cohort.batch(rows[i : i + 128]))[:, columns] for i in range(0, len(rows), 128)]
+    return np.concatenate(parts) if parts else np.empty((0, len(columns)))
 
 
 def _youden(y: np.ndarray, p: np.ndarray) -> float:
@@ -82,7 +91,7 @@ def _keep_background(model: LemofModel, cohort: ScaledCohort, held: Held, path: 
     The ports are those of fold models that never saw the patient, so that the base value is no in-sample number.
     """
     config = model.config.decision
-    rows, ports, _, _ = held
+    rows, ports = held.rows, held.ports
     from_meta = np.flatnonzero(np.isin(rows, meta))
     pool = from_meta if len(from_meta) >= 20 else np.arange(len(rows))
     rng = np.random.default_rng(model.config.seed)
@@ -112,6 +121,7 @@ def _refits(
     held: Held,
     cal: tuple[np.ndarray, np.ndarray, np.ndarray],
     path: str,
+    refit: Refit,
     progress: Progress,
 ) -> np.ndarray:
     """Return (n_bootstrap, n_weights): the decision refitted on draws of the held and the cal samples."""
@@ -125,24 +135,30 @@ def _refits(
         some_cal = rng.integers(0, len(cal_y), len(cal_y)) if len(cal_y) else np.empty(0, dtype=np.int64)
         if len(np.unique(labels[some])) < 2:
             continue
-        refit = fit_decision(ports[some], labels[some], fold_of[some], path=path, config=config, like=decision)
+        again = refit(ports[some], labels[some], fold_of[some], decision)
         platt = decision.platt
         if enough(cal_y) and len(np.unique(cal_y[some_cal])) == 2:
-            platt = fit_platt(refit.stages(cal_ports[some_cal])["raw"], cal_y[some_cal])
-        vectors.append(refit.calibrated(platt).vector())
+            platt = fit_platt(again.stages(cal_ports[some_cal])["raw"], cal_y[some_cal])
+        vectors.append(again.calibrated(platt).vector())
         if (draw + 1) % 20 == 0:
             progress(f"refits of the {path} decision", draw + 1, config.n_bootstrap)
     return np.array(vectors)
 
 
 def level_choice_rows(model: LemofModel, held: dict[str, Held], choice: PairChoice | None) -> list[dict[str, Any]]:
-    """Return a row for every level: importance, weight, bootstrap frequency as k* and as M2's level, AUROC."""
+    """Return a row for every level: importance, weight, bootstrap frequency as k* and as M2's level, AUROC.
+
+    Nothing for a plain rival, which chooses no level.
+    """
     config = model.config.decision
     path = "both" if "both" in held else "ehr"
     _, ports, labels, _ = held[path]
-    out = []
-    for index, modality in enumerate(model.decisions[path].metas):
-        meta = model.decisions[path].metas[modality]
+    decision = model.decisions[path]
+    out: list[dict[str, Any]] = []
+    if isinstance(decision, PortStack):
+        return out
+    for index, modality in enumerate(decision.metas):
+        meta = decision.metas[modality]
         levels = ports[:, 3 * index : 3 * index + 3]
 
         def refit(x: np.ndarray, y: np.ndarray, like: Logistic = meta) -> Logistic:
@@ -158,7 +174,7 @@ def level_choice_rows(model: LemofModel, held: dict[str, Held], choice: PairChoi
             row["mean_abs_phi"] = float(importance[level - 1]) if known else None
             row["weight"] = float(meta.weights[level - 1]) if known else None
             row["frequency"] = float(frequency[level - 1]) if known else None
-            row["is_k_star"] = bool(known and model.decisions[path].k_star[modality] == level)
+            row["is_k_star"] = bool(known and decision.k_star[modality] == level)
             row["is_cross_level"] = bool(choice and choice.pair[0 if modality == "ecg" else 1] == level)
             row["cross_frequency"] = _pair_share(choice, modality, level)
             row["auroc"] = float(roc_auc_score(labels, levels[:, level - 1])) if known else None

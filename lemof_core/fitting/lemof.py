@@ -1,18 +1,20 @@
-"""The staged fit of LeMoF: cohort and splits in, `LemofModel` out. No row of test is read."""
+"""LeMoF after Stage 1: held-out level predictions in, `LemofModel` out. M1 alone, M2 alone, and plain rivals too.
+
+All of them read ports (inner predictions), so they differ in the decision alone; see `RunConfig.fusion` for the names.
+"""
 
 from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lemof_core.batch import CohortArrays, ScaledCohort
+from lemof_core.batch import CohortArrays
 from lemof_core.config import RunConfig
 from lemof_core.decision import PORTS, Decision, fit_decision, fit_with_held_out
-from lemof_core.ehr_series import Scaler
-from lemof_core.errors import ModelMistake
 from lemof_core.fitting.cross_stage import (
     N_SEARCH_FOLDS,
     PairChoice,
@@ -21,14 +23,14 @@ from lemof_core.fitting.cross_stage import (
     cross_logits,
     fit_cross,
 )
-from lemof_core.fitting.decision_stage import calibrate, choose_input_background, level_choice_rows
-from lemof_core.fitting.folds import Fold, make_folds
-from lemof_core.fitting.level_stage import FoldLevels, LevelCache, cache_levels, enough, fit_levels
-from lemof_core.fitting.workers import run_all
+from lemof_core.fitting.decision_stage import Refit, calibrate, choose_input_background, level_choice_rows
+from lemof_core.fitting.stage_one import StageOne, fit_stage_one, numbered
 from lemof_core.fusion.lemof import FoldModel, LemofModel
+from lemof_core.port_stack import STACK_PORTS, PortStack, fit_port_stack, stack_ports
 from lemof_core.training import Progress
 
-MANY = 400  # training samples from which on folds are worth a process each
+LEMOF = ("lemof", "lemof_m1", "lemof_m2")
+PORT_FUSIONS = (*LEMOF, *STACK_PORTS)
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -36,196 +38,132 @@ def quiet(what: str, done: int, total: int) -> None:
 
 
 def fit_lemof(
-    arrays: CohortArrays, splits: dict[str, np.ndarray], config: RunConfig, *, progress: Progress = quiet
+    arrays: CohortArrays,
+    splits: dict[str, np.ndarray],
+    config: RunConfig,
+    *,
+    progress: Progress = quiet,
+    kept_in: Path | None = None,
 ) -> LemofModel:
     """Return the model fitted in stages: levels and Module 2 by fold, the stack on held-out rows, Platt on cal.
 
     splits: name -> rows; train, val, meta and cal are used, test is not looked at. Preprocessing is fitted on train;
     under oof5 encoders, Module 2 and G learn on train and meta, under holdout encoders on train and G on meta.
+    kept_in: a folder of level predictors that runs of the same Stage 1 share.
     Raises ModelMistake where a class is missing from what the networks learn from.
     """
     started = time.monotonic()
-    used = {name: rows for name, rows in splits.items() if name != "test"}
-    for name in ("train", "val", "meta", "cal"):
-        used.setdefault(name, np.empty(0, dtype=np.int64))
-    labels = arrays.labels[used["train"]]
-    if not enough(labels, at_least=2):
-        raise ModelMistake(
-            f"training needs at least 2 samples of each class in train, however: n = {len(labels)}, "
-            f"events = {int(labels.sum())}; ingest more patients"
-        )
-    scaler = Scaler.fit(arrays, used["train"])
-    cohort = scaler.transform(arrays)
-    folds = make_folds(arrays, used, config)
-    tasks = [
-        partial(_fit_fold, cohort, fold, used["val"], config, scaler, number, len(folds))
-        for number, fold in enumerate(folds)
-    ]
-    stages = run_all(tasks, parallel=len(used["train"]) >= MANY, progress=progress)
-    stack = _Stack(cohort, stages, used["val"])
-    has_ecg = all(stage.ecg is not None for stage in stages) and enough(arrays.labels[stack.paired])
-    models: list[FoldModel] = [FoldModel(None, stage.ehr, None, None) for stage in stages]
-    decisions: dict[str, Decision] = {}
+    stage = fit_stage_one(arrays, splits, config, progress=progress, kept_in=kept_in)
+    models = [FoldModel(fold.ecg if stage.has_ecg else None, fold.ehr, None, None) for fold in stage.stages]
     choice: PairChoice | None = None
-    if has_ecg:
-        models, choice, decisions["both"] = _fit_both(stack, config, scaler, progress)
-    rows, ports, fold_of = stack.held_ports("ehr")
-    decisions["ehr"] = fit_decision(ports, arrays.labels[rows], fold_of, path="ehr", config=config.decision)
+    if stage.has_ecg and config.fusion in ("lemof", "lemof_m2"):
+        models, choice = _fit_module_two(stage, config, progress)
+    decisions: dict[str, Decision | PortStack] = {}
+    refits: dict[str, Refit] = {}
+    for path in ("both", "ehr") if stage.has_ecg else ("ehr",):
+        refits[path] = _refit_of(config, path)
+        held = stage.held(path, _read_ports(config, path))
+        decisions[path] = refits[path](held.ports, held.labels, held.fold_of, None)
     model = LemofModel(
         config=config,
-        scaler=scaler,
+        scaler=stage.scaler,
         folds=models,
         decisions=decisions,
         refits={},
         port_background={},
         background_ids={},
-        input_background=choose_input_background(cohort, scaler, used, config, has_ecg=has_ecg),
+        input_background=choose_input_background(
+            stage.cohort, stage.scaler, stage.splits, config, has_ecg=stage.has_ecg
+        ),
         calibration={},
     )
-    for path in decisions:
-        calibrate(model, cohort, used["cal"], stack.held_rows(path), path, meta=used["meta"], progress=progress)
-    model.level_choices = level_choice_rows(model, {path: stack.held_rows(path) for path in decisions}, choice)
-    model.report = _fit_report(model, stages, choice, time.monotonic() - started)
-    if not has_ecg:
-        n = len(stack.paired)
+    held_of = {path: stage.held(path, decision.ports) for path, decision in decisions.items()}
+    cal, meta = stage.splits["cal"], stage.splits["meta"]
+    for path, held in held_of.items():
+        calibrate(model, stage.cohort, cal, held, path, meta=meta, refit=refits[path], progress=progress)
+    model.level_choices = level_choice_rows(model, held_of, choice)
+    model.report = _fit_report(model, stage, choice, time.monotonic() - started)
+    if not stage.has_ecg:
+        n = len(stage.paired)
         model.report["not_estimable"]["ecg path"] = f"not estimable, n = {n} samples with an ECG to fit on"
     return model
 
 
-def _fit_fold(
-    cohort: ScaledCohort,
-    fold: Fold,
-    val: np.ndarray,
-    config: RunConfig,
-    scaler: Scaler,
-    number: int,
-    n_folds: int,
-    progress: Progress,
-) -> FoldLevels:
-    """Return Stage 1 of one fold; a function of its own, so that another process can be asked."""
-    report = _numbered(progress, number, n_folds)
-    return fit_levels(cohort, fold, val, config, scaler, seed=config.seed + number, progress=report)
+def _read_ports(config: RunConfig, path: str) -> tuple[str, ...]:
+    """Return the ports that the run's decision reads on a path."""
+    if config.fusion in STACK_PORTS:
+        return stack_ports(config.fusion, path)
+    if path == "ehr":
+        return PORTS["ehr"]
+    return {"lemof": PORTS["both"], "lemof_m1": PORTS["m1"], "lemof_m2": ("cross",)}[config.fusion]
 
 
-class _Stack:
-    """Held-out level predictions of all folds, and the frozen tokens behind them."""
+def _refit_of(config: RunConfig, path: str) -> Refit:
+    """Return how the run's decision on a path is fitted to held rows: (ports, labels, folds, like) -> decision."""
+    inputs = _read_ports(config, path)
 
-    def __init__(self, cohort: ScaledCohort, stages: list[FoldLevels], val: np.ndarray) -> None:
-        self.cohort, self.stages = cohort, stages
-        self.present = cohort.arrays.ecg_present
-        self.val = val
-        held = [stage.fold.held for stage in stages]
-        self.rows = np.concatenate(held)
-        self.fold_of = np.concatenate([np.full(len(part), number) for number, part in enumerate(held)])
-        if len(stages) == 1:  # one fold: the stack needs inner folds of its own to cross-fit over
-            self.fold_of = np.random.default_rng(0).permutation(len(self.rows)) % 5
-        self.paired = self.rows[self.present[self.rows]]
-        self.caches = [self._cache(stage) for stage in stages]
-        self.logits = np.full((len(self.rows), 7), np.nan)
-        start = 0
-        for stage, cache in zip(stages, self.caches, strict=True):
-            some = stage.fold.held
-            at = np.arange(start, start + len(some))
-            self.logits[at, 3:6] = cache["ehr"].take_logits(some)
-            if "ecg" in cache:
-                has = self.present[some]
-                self.logits[at[has], :3] = cache["ecg"].take_logits(some[has])
-            start += len(some)
+    def decision(ports: np.ndarray, y: np.ndarray, folds: np.ndarray, like: Any) -> Decision:
+        kind = next(name for name, read in PORTS.items() if read == inputs)
+        return fit_decision(ports, y, folds, path=kind, config=config.decision, like=like)
 
-    def _cache(self, stage: FoldLevels) -> dict[str, LevelCache]:
-        rows = np.unique(np.concatenate([stage.fold.learn, stage.fold.held, self.val]))
-        caches = {"ehr": cache_levels(stage.ehr, self.cohort, rows, "ehr")}
-        if stage.ecg is not None:
-            caches["ecg"] = cache_levels(stage.ecg, self.cohort, rows[self.present[rows]], "ecg")
-        return caches
+    def stack(ports: np.ndarray, y: np.ndarray, folds: np.ndarray, like: Any) -> PortStack:
+        return fit_port_stack(config.fusion, ports, y, folds, inputs=inputs, config=config.decision, like=like)
 
-    def set_cross(self, number: int, rows: np.ndarray, logits: np.ndarray) -> None:
-        """Put y_Omega2 of fold `number`'s held rows in its place."""
-        at = self._positions(number)
-        has = self.present[self.rows[at]]
-        if not np.array_equal(self.rows[at][has], rows):
-            raise ValueError("cross-attention must predict the fold's held rows in their order")
-        self.logits[at[has], 6] = logits
-
-    def _positions(self, number: int) -> np.ndarray:
-        start = sum(len(stage.fold.held) for stage in self.stages[:number])
-        return np.arange(start, start + len(self.stages[number].fold.held))
-
-    def held_ports(self, path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return (rows, ports, fold of each) of the held rows that a path is fitted on."""
-        columns = [
-            (["ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3", "cross"]).index(port) for port in PORTS[path]
-        ]
-        use = np.ones(len(self.rows), dtype=bool) if path == "ehr" else self.present[self.rows]
-        return self.rows[use], self.logits[use][:, columns], self.fold_of[use]
-
-    def held_rows(self, path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return (rows, ports, labels, fold of each)."""
-        rows, ports, fold_of = self.held_ports(path)
-        return rows, ports, self.cohort.arrays.labels[rows], fold_of
+    return decision if config.fusion in LEMOF and inputs in PORTS.values() else stack
 
 
-def _fit_both(
-    stack: _Stack, config: RunConfig, scaler: Scaler, progress: Progress
-) -> tuple[list[FoldModel], PairChoice, Decision]:
-    """Return the fold models with Module 2, the choice of its levels, and the uncalibrated decision."""
-    cohort, present = stack.cohort, stack.present
-    _, _, y, fold_of = stack.held_rows("m1")
-    ports = stack.held_ports("m1")[1]
-    first, held_first = fit_with_held_out(ports, y, fold_of, path="m1", config=config.decision)
-    val = stack.val[present[stack.val]]
-
-    def train(number: int, pair: tuple[int, int]) -> tuple[FoldModel, np.ndarray, np.ndarray]:
-        stage, caches = stack.stages[number], stack.caches[number]
-        learn = stage.fold.learn[present[stage.fold.learn]]
-        report = _numbered(progress, number, len(stack.stages))
-        seed = config.seed + 100 + number
-        cross, _ = fit_cross(stage, caches, cohort, learn, val, config, pair, scaler, seed=seed, progress=report)
-        held = stage.fold.held[present[stage.fold.held]]
-        return FoldModel(stage.ecg, stage.ehr, cross, pair), held, cross_logits(cross, caches, cohort, held, pair)
-
+def _fit_module_two(stage: StageOne, config: RunConfig, progress: Progress) -> tuple[list[FoldModel], PairChoice]:
+    """Return the fold models with Module 2 and the choice of its levels; the stage knows the cross port afterwards."""
+    first, held_first = fit_with_held_out(*stage.held("both", PORTS["m1"])[1:], path="m1", config=config.decision)
     if config.level_choice == "k_star":
         pair = (first.k_star["ecg"], first.k_star["ehr"])
         choice = PairChoice(pair, {}, {pair: 1.0})
     else:
-        choice = _search_pair(stack, held_first, config, train)
+        choice = _search_pair(stage, held_first, config, progress)
     models = []
-    for number in range(len(stack.stages)):
-        model, held, logits = train(number, choice.pair)
-        stack.set_cross(number, held, logits)
+    for number in range(len(stage.stages)):
+        model, held, logits = _train_cross(stage, config, progress, number, choice.pair)
+        stage.set_cross(number, held, logits)
         models.append(model)
-    _, ports, y, fold_of = stack.held_rows("both")
-    return models, choice, fit_decision(ports, y, fold_of, path="both", config=config.decision)
+    return models, choice
 
 
-def _search_pair(stack: _Stack, held_first: np.ndarray, config: RunConfig, train: Any) -> PairChoice:
+def _train_cross(
+    stage: StageOne, config: RunConfig, progress: Progress, number: int, pair: tuple[int, int]
+) -> tuple[FoldModel, np.ndarray, np.ndarray]:
+    """Return (fold model with Module 2 on the pair, the fold's held rows with an ECG, y_Omega2 of these)."""
+    fold, caches, present = stage.stages[number], stage.caches[number], stage.present
+    learn, val = (rows[present[rows]] for rows in (fold.fold.learn, stage.splits["val"]))
+    report = numbered(progress, number, len(stage.stages))
+    fit = partial(fit_cross, fold, caches, stage.cohort, learn, val, config, pair, stage.scaler)
+    cross, _ = fit(seed=config.seed + 100 + number, progress=report)
+    held = fold.fold.held[present[fold.fold.held]]
+    return FoldModel(fold.ecg, fold.ehr, cross, pair), held, cross_logits(cross, caches, stage.cohort, held, pair)
+
+
+def _search_pair(stage: StageOne, held_first: np.ndarray, config: RunConfig, progress: Progress) -> PairChoice:
     """Return the pair of levels with the best cross-validated gain over M1 in the first folds.
 
     held_first: y_O1 of the held rows, cross-fitted: an in-sample M1 would make every pair look useless.
     """
-    numbers = range(min(N_SEARCH_FOLDS, len(stack.stages)))
-    rows, _, labels, _ = stack.held_rows("m1")
-    position = {int(row): index for index, row in enumerate(rows)}
+    numbers = range(min(N_SEARCH_FOLDS, len(stage.stages)))
+    all_held = stage.held("both", PORTS["m1"])
+    position = {int(row): index for index, row in enumerate(all_held.rows)}
     at, candidates = np.empty(0, dtype=np.int64), {}
     for pair in candidate_pairs(config):
-        found = [train(number, pair)[1:] for number in numbers]
+        found = [_train_cross(stage, config, progress, number, pair)[1:] for number in numbers]
         at = np.array([position[int(row)] for held, _ in found for row in held])
         candidates[pair] = np.concatenate([logits for _, logits in found])
-    return choose_pair(held_first[at], candidates, labels[at], n_draws=config.decision.n_bootstrap, seed=config.seed)
+    n_draws = config.decision.n_bootstrap
+    return choose_pair(held_first[at], candidates, all_held.labels[at], n_draws=n_draws, seed=config.seed)
 
 
-def _numbered(progress: Progress, number: int, total: int) -> Progress:
-    return lambda what, done, of: progress(f"fold {number + 1}/{total}: {what}", done, of)
-
-
-def _fit_report(
-    model: LemofModel, stages: list[FoldLevels], choice: PairChoice | None, seconds: float
-) -> dict[str, Any]:
+def _fit_report(model: LemofModel, stage: StageOne, choice: PairChoice | None, seconds: float) -> dict[str, Any]:
     """Return what the model card and the run's row keep of the fit."""
     kept = {
         f"fold {number + 1} {modality} {phase}": history.kept + 1
-        for number, stage in enumerate(stages)
-        for modality, phases in stage.histories.items()
+        for number, fold in enumerate(stage.stages)
+        for modality, phases in fold.histories.items()
         for phase, history in phases.items()
     }
     report: dict[str, Any] = {"seconds": round(seconds, 1), "epochs_kept": kept, "not_estimable": {}}

@@ -35,7 +35,8 @@ def enough(labels: np.ndarray, *, at_least: int = MIN_PER_CLASS) -> bool:
     return bool(min(labels.sum(), len(labels) - labels.sum()) >= at_least)
 
 
-def fit_levels(
+def fit_predictor(
+    modality: str,
     cohort: ScaledCohort,
     fold: Fold,
     val: np.ndarray,
@@ -44,28 +45,20 @@ def fit_levels(
     *,
     seed: int,
     progress: Progress,
-) -> FoldLevels:
-    """Return the fold's trained level predictors; no ECG predictor where too few of its samples have an ECG."""
+) -> tuple[LevelPredictor, dict[str, History]] | None:
+    """Return a fold's trained level predictor and its histories; None where too few of its samples have an ECG."""
     present, labels = cohort.arrays.ecg_present, cohort.arrays.labels
-    predictors: dict[str, LevelPredictor | None] = {}
-    histories = {}
-    for modality in ("ecg", "ehr"):
-        learn = fold.learn[present[fold.learn]] if modality == "ecg" else fold.learn
-        check = val[present[val]] if modality == "ecg" else val
-        if modality == "ecg" and not enough(labels[learn]):
-            predictors[modality] = None
-            continue
-        torch.manual_seed(seed)
-        predictor = make_predictor(modality, config, scaler)
-        training = config.ecg_training if modality == "ecg" else config.ehr_training
-        histories[modality] = train_level_predictor(
-            predictor, cohort, modality=modality, train=learn, val=check, config=training, seed=seed, on_epoch=progress
-        )
-        predictors[modality] = predictor
-    ehr = predictors["ehr"]
-    if ehr is None:
-        raise ValueError("an EHR predictor is always fitted, however: None")
-    return FoldLevels(fold, predictors["ecg"], ehr, histories)
+    learn = fold.learn[present[fold.learn]] if modality == "ecg" else fold.learn
+    check = val[present[val]] if modality == "ecg" else val
+    if modality == "ecg" and not enough(labels[learn]):
+        return None
+    torch.manual_seed(seed)
+    predictor = make_predictor(modality, config, scaler)
+    training = config.ecg_training if modality == "ecg" else config.ehr_training
+    histories = train_level_predictor(
+        predictor, cohort, modality=modality, train=learn, val=check, config=training, seed=seed, on_epoch=progress
+    )
+    return predictor, histories
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""LeMoF (Kim, Kang et al. 2026): the fitted model, in the paper's order. Batches in, ports and predictions out."""
+"""LeMoF (Kim, Kang et al. 2026): the fitted model, in the paper's order. Batches in, ports and predictions out.
+
+A plain rival is the same model with a `PortStack` for a decision: it reads the same ports.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from torch import Tensor, nn
 
 from lemof_core.batch import Batch, Modality, ScaledCohort
 from lemof_core.config import RunConfig
-from lemof_core.decision import Decision
+from lemof_core.decision import ALL_PORTS, Decision
 from lemof_core.ehr_series import Scaler
 from lemof_core.encoders import Level, make_encoder
 from lemof_core.fusion.cross_attention import CrossAttention, CrossOutput
 from lemof_core.level_heads import LevelPredictor
+from lemof_core.port_stack import PortStack
 
 SCORING_BATCH = 32  # rows of every scoring forward pass, padded: equal shapes make equal numbers
 
@@ -77,12 +81,18 @@ class FoldModel(nn.Module):
         return self.ehr.level_logits(self.ehr.levels(ehr))
 
     def ports(self, ecg: Modality, ehr: Modality) -> Tensor:
-        """Return (B, 7) for samples that have both modalities."""
+        """Return (B, 7) for samples that have both modalities; NaN for the cross port where there is no Module 2."""
         if self.ecg is None:
             raise ValueError("this model was fitted without ECGs and has no path for both modalities")
         ecg_levels, ehr_levels = self.ecg.levels(ecg), self.ehr.levels(ehr)
-        cross = self.cross_output(ecg_levels, ehr_levels, ehr).logit
+        cross = self.cross_logit(ecg_levels, ehr_levels, ehr)
         return torch.cat([self.ecg.level_logits(ecg_levels), self.ehr.level_logits(ehr_levels), cross], dim=1)
+
+    def cross_logit(self, ecg_levels: list[Level], ehr_levels: list[Level], ehr: Modality) -> Tensor:
+        """Return y_Omega2 (B, 1); NaN where there is no Module 2."""
+        if self.cross is None:
+            return torch.full((len(ehr.present), 1), torch.nan)
+        return self.cross_output(ecg_levels, ehr_levels, ehr).logit
 
     def cross_output(self, ecg_levels: list[Level], ehr_levels: list[Level], ehr: Modality, **how: Any) -> CrossOutput:
         """Return Module 2's output on the chosen pair of levels."""
@@ -94,12 +104,12 @@ class FoldModel(nn.Module):
 
 @dataclass
 class LemofModel:
-    """A fitted run: networks of every fold, fitted preprocessing, and a decision per path."""
+    """A fitted run: networks of every fold, fitted preprocessing, and a decision per path ("both", "ehr")."""
 
     config: RunConfig
     scaler: Scaler
     folds: list[FoldModel]
-    decisions: dict[str, Decision]
+    decisions: dict[str, Decision | PortStack]
     refits: dict[str, np.ndarray]  # path -> (n_bootstrap, n_weights) vectors of refitted decisions
     port_background: dict[str, np.ndarray]  # path -> (M, n_ports) rows that absent ports are averaged over
     background_ids: dict[str, tuple[str, ...]]  # path -> their sample ids
@@ -113,16 +123,28 @@ class LemofModel:
         """Return whether stays with an ECG have a path of their own."""
         return "both" in self.decisions
 
+    @property
+    def has_cross(self) -> bool:
+        """Return whether there is a Module 2, so that there is attention to show."""
+        return self.folds[0].cross is not None
+
+    def columns(self, path: str) -> list[int]:
+        """Return where in ALL_PORTS the ports lie that the path's decision reads."""
+        return [ALL_PORTS.index(port) for port in self.decisions[path].ports]
+
     @torch.no_grad()
     def path_ports(self, path: str, batch: Batch) -> np.ndarray:
-        """Return (B, n_ports) float64 log-odds of a path whose modalities all rows have: the mean over folds.
+        """Return (B, 7) float64 log-odds, the mean over folds; NaN where the path has no such port.
 
         # NOTE[DIFF] paper: one model. here: the ports of the fold models are averaged. because: out-of-fold fitting
         # makes five of them, and their mean is what out-of-fold stacking stands for at prediction time.
         """
         ecg, ehr = batch.modalities["ecg"], batch.modalities["ehr"]
-        each = [fold.ports(ecg, ehr) if path == "both" else fold.ehr_ports(ehr) for fold in self.folds]
-        return torch.stack(each).double().mean(0).numpy()
+        if path == "both":
+            return torch.stack([fold.ports(ecg, ehr) for fold in self.folds]).double().mean(0).numpy()
+        ports = np.full((len(batch), len(ALL_PORTS)), np.nan)
+        ports[:, 3:6] = torch.stack([fold.ehr_ports(ehr) for fold in self.folds]).double().mean(0).numpy()
+        return ports
 
     def paths(self, present: np.ndarray) -> dict[str, np.ndarray]:
         """Return path -> positions of the samples that take it, given which have an ECG (B,)."""
@@ -135,13 +157,12 @@ class LemofModel:
 
         Computed path by path in padded batches of a fixed size: equal shapes make equal numbers.
         """
-        ports = np.full((len(rows), 7), np.nan)
+        ports = np.full((len(rows), len(ALL_PORTS)), np.nan)
         for path, positions in self.paths(cohort.arrays.ecg_present[rows]).items():
-            columns = slice(0, 7) if path == "both" else slice(3, 6)
             for start in range(0, len(positions), SCORING_BATCH):
                 some = positions[start : start + SCORING_BATCH]
                 padded = np.concatenate([some, np.repeat(some[:1], SCORING_BATCH - len(some))])
-                ports[some, columns] = self.path_ports(path, cohort.batch(rows[padded]))[: len(some)]
+                ports[some] = self.path_ports(path, cohort.batch(rows[padded]))[: len(some)]
         return ports
 
     def decide(self, ports: np.ndarray) -> FusionOutput:
@@ -150,9 +171,8 @@ class LemofModel:
         names = ("final", "raw", "O1", "meta_ecg", "meta_ehr")
         values: dict[str, np.ndarray] = {name: np.full(n, np.nan) for name in names}
         path = np.full(n, "", dtype=object)
-        for name, positions in self.paths(np.isfinite(ports[:, 6])).items():
-            columns = slice(0, 7) if name == "both" else slice(3, 6)
-            for key, array in self.decisions[name].stages(ports[positions, columns]).items():
+        for name, positions in self.paths(np.isfinite(ports[:, 0])).items():
+            for key, array in self.decisions[name].stages(ports[positions][:, self.columns(name)]).items():
                 if key in values:
                     values[key][positions] = array
             path[positions] = name

@@ -14,6 +14,7 @@ from cohort_db import results
 from cohort_db.store import Store
 from lemof_core.checkpoint import fingerprint, load_model, read_document, save_model
 from lemof_core.config import RunConfig
+from lemof_core.decision import Decision
 from lemof_core.fitting.lemof import fit_lemof
 from lemof_core.fitting.workers import N_THREADS
 from lemof_core.fusion.lemof import LemofModel
@@ -26,7 +27,7 @@ def train(store: Store, config: RunConfig, *, progress: Report = quiet) -> dict[
     torch.set_num_threads(N_THREADS)
     cohort = load_cohort(store, config.task)
     progress("reading the cohort", len(cohort.arrays), len(cohort.arrays))
-    model = fit_lemof(cohort.arrays, cohort.splits, config, progress=progress)
+    model = fit_lemof(cohort.arrays, cohort.splits, config, progress=progress, kept_in=store.folder / "levels")
     data = describe_data(store, cohort, config.task)
     store.runs_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.runs_folder) as draft:
@@ -38,10 +39,11 @@ def train(store: Store, config: RunConfig, *, progress: Report = quiet) -> dict[
     # The row comes last: a run that is listed has its weights on disk.
     register(store, target, shipped=False)
     report = model.report
+    decision = model.decisions.get("both", model.decisions["ehr"])
     return {
         "run_id": run_id,
         "n": {name: facts["n"] for name, facts in data["n_by_split"].items()},
-        "k_star": model.decisions.get("both", model.decisions["ehr"]).k_star,
+        "k_star": decision.k_star if isinstance(decision, Decision) else None,
         "pair": report.get("pair"),
         "seconds": report["seconds"],
         "not_estimable": report["not_estimable"],
