@@ -20,10 +20,13 @@ from lemof_core.config import RunConfig
 from lemof_core.decision import Decision
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
-from lemof_core.fusion.lemof import FoldModel, LemofModel, make_cross, make_predictor
+from lemof_core.fusion import NETS
+from lemof_core.fusion.fold_model import FoldModel, make_cross, make_predictor, make_rival
+from lemof_core.fusion.joint import TREES, CrossJoint, Joint, TreeJoint
+from lemof_core.fusion.lemof import LemofModel
 from lemof_core.port_stack import PortStack
 
-FORMAT = 2
+FORMAT = 3
 FILES = ("model.json", "weights.safetensors", "arrays.safetensors")
 
 
@@ -46,7 +49,7 @@ def save_model(model: LemofModel, folder: Path, *, extra: Mapping[str, Any] | No
         "config": model.config.to_json(),
         "scaler": model.scaler.to_json(),
         "n_folds": len(model.folds),
-        "pair": model.folds[0].pair,
+        "pair": _pair_of(model.folds[0]),
         "decisions": {path: decision.to_json() for path, decision in model.decisions.items()},
         "background_ids": model.background_ids,
         "input_background_ids": model.input_background.arrays.sample_ids,
@@ -146,10 +149,18 @@ def _load_fold(number: int, tensors: Mapping[str, Any], config: RunConfig, scale
     state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     ehr = make_predictor("ehr", config, scaler)
     ecg = make_predictor("ecg", config, scaler) if any(name.startswith("ecg.") for name in state) else None
-    cross, chosen = None, None
+    joint_state = {name.removeprefix("joint."): tensor for name, tensor in state.items() if name.startswith("joint.")}
+    joint: Joint | None = None
     if ecg is not None and pair is not None:
-        chosen = (int(pair[0]), int(pair[1]))
-        cross = make_cross(config, ecg, ehr, chosen, scaler)
-    fold = FoldModel(ecg, ehr, cross, chosen)
+        joint = make_cross(config, ecg, ehr, (int(pair[0]), int(pair[1])), scaler)
+    elif ecg is not None and joint_state and config.fusion in NETS:
+        joint = make_rival(config, ecg, ehr, scaler)
+    elif joint_state:
+        joint = TreeJoint.from_state(joint_state, reads_ecg=TREES[config.fusion])
+    fold = FoldModel(ecg, ehr, joint)
     fold.load_state_dict(state)
     return fold.eval()
+
+
+def _pair_of(fold: FoldModel) -> tuple[int, int] | None:
+    return fold.joint.pair if isinstance(fold.joint, CrossJoint) else None

@@ -9,6 +9,10 @@ from lemof_core.errors import ModelMistake
 
 PRESETS = ("robust", "paper")
 FITTINGS = ("oof5", "holdout", "naive")
+ARMS = ("frozen", "finetuned")
+LEVEL_CHOICES = ("cv_gain", "k_star", "fixed", "random")
+# What each EHR encoder was found to learn with; the others take 1e-3.
+EHR_LR = {"ft_transformer": 5e-4, "tab_transformer": 5e-4, "tabnet": 1e-2}
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,28 @@ class CrossAttentionConfig:
 
 
 @dataclass(frozen=True)
+class NetConfig:
+    """How a rival's network is built and trained."""
+
+    d: int = 64  # width of its hidden layers
+    dropout: float = 0.3  # of its hidden layers
+    raw_view: bool = True  # its head reads what LeMoF's skip reads: the ECG's read-out quantities and raw EHR facts
+    max_epochs: int = 14  # passes over the training rows
+    patience: int = 3  # epochs without a better validation loss
+    lr: float = 1e-3  # AdamW learning rate
+    weight_decay: float = 1e-2  # AdamW
+
+
+@dataclass(frozen=True)
+class TuningConfig:
+    """Arm "finetuned": copies of the encoders learn on together with what reads both of them."""
+
+    max_epochs: int = 6  # passes over the training rows, for Module 2 and every rival alike
+    patience: int = 2  # epochs without a better validation loss
+    encoder_lr: float = 2e-4  # AdamW learning rate of the encoders; what is new takes its own
+
+
+@dataclass(frozen=True)
 class DecisionConfig:
     """Modules 1 and 3: the logistic stack G and its calibration."""
 
@@ -67,24 +93,34 @@ class RunConfig:
     fitting: str = "oof5"
     seed: int = 0
     n_folds: int = 5  # folds of oof fitting
-    level_choice: str = "cv_gain"  # levels M2 reads: cv_gain over M1 (robust) or k_star (paper)
+    arm: str = "frozen"  # frozen: what fuses reads the levels of Stage 1; finetuned: its own encoders learn on
+    # Levels that M2 reads: the pair with the best cv_gain over M1 (robust), k_star (paper), fixed (3, 3) or random.
+    level_choice: str = "cv_gain"
     ecg_training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(max_epochs=14, pretrain_epochs=10, aux_weight=0.5, max_shift_s=1.0)
     )
     ehr_training: TrainingConfig = field(default_factory=lambda: TrainingConfig(max_epochs=12, lr=5e-4))
     cross: CrossAttentionConfig = field(default_factory=CrossAttentionConfig)
+    net: NetConfig = field(default_factory=NetConfig)
+    tuning: TuningConfig = field(default_factory=TuningConfig)
     decision: DecisionConfig = field(default_factory=DecisionConfig)
 
     def __post_init__(self) -> None:
         """Refuse values that no fit could honour."""
-        if self.preset not in PRESETS:
-            raise ModelMistake(f"preset must be one of {', '.join(PRESETS)}, however: {self.preset!r}")
-        if self.fitting not in FITTINGS:
-            raise ModelMistake(f"fitting must be one of {', '.join(FITTINGS)}, however: {self.fitting!r}")
-        if self.level_choice not in ("cv_gain", "k_star"):
-            raise ModelMistake(f"level_choice must be cv_gain or k_star, however: {self.level_choice!r}")
+        for name, known in (
+            ("preset", PRESETS),
+            ("fitting", FITTINGS),
+            ("arm", ARMS),
+            ("level_choice", LEVEL_CHOICES),
+        ):
+            if getattr(self, name) not in known:
+                raise ModelMistake(f"{name} must be one of {', '.join(known)}, however: {getattr(self, name)!r}")
         if self.n_folds < 2:
             raise ModelMistake(f"n_folds must be at least 2, however: {self.n_folds}")
+
+    def with_arm(self, arm: str) -> RunConfig:
+        """Return the same run with its encoders frozen, or finetuned."""
+        return replace(self, arm=arm)
 
     def to_json(self) -> dict[str, Any]:
         """Return the config as plain JSON types."""
@@ -97,6 +133,8 @@ class RunConfig:
         parts["ecg_training"] = TrainingConfig(**parts["ecg_training"])
         parts["ehr_training"] = TrainingConfig(**parts["ehr_training"])
         parts["cross"] = CrossAttentionConfig(**parts["cross"])
+        parts["net"] = NetConfig(**parts["net"])
+        parts["tuning"] = TuningConfig(**parts["tuning"])
         decision = dict(parts["decision"])
         decision["penalties"] = tuple(decision["penalties"])
         parts["decision"] = DecisionConfig(**decision)
@@ -104,7 +142,10 @@ class RunConfig:
 
 
 def preset(name: str, **changes: Any) -> RunConfig:
-    """Return the named preset with top-level fields changed: `robust` (default) or `paper` (literal)."""
+    """Return the named preset with top-level fields changed: `robust` (default) or `paper` (literal).
+
+    The EHR encoder's learning rate is the one it learns with, unless `ehr_training` is given.
+    """
     config = RunConfig()
     if name == "paper":
         config = RunConfig(
@@ -121,8 +162,13 @@ def preset(name: str, **changes: Any) -> RunConfig:
                 own_ehr_tokens=False,
                 dropout=0.0,
             ),
+            net=NetConfig(raw_view=False),
             decision=DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,)),
         )
     elif name != "robust":
         raise ModelMistake(f"preset must be one of {', '.join(PRESETS)}, however: {name!r}")
-    return replace(config, **changes)
+    config = replace(config, **changes)
+    if "ehr_training" not in changes:
+        lr = EHR_LR.get(config.ehr_encoder, 1e-3)
+        config = replace(config, ehr_training=replace(config.ehr_training, lr=lr))
+    return config

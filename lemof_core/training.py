@@ -40,16 +40,26 @@ def fit_epochs(
     lr: float,
     weight_decay: float,
     rng: np.random.Generator,
+    slower: tuple[nn.Module | None, float] = (None, 0.0),
     on_epoch: Callable[[int], None] = lambda epoch: None,
 ) -> History:
     """Leave `module` in eval mode with the weights of its best validation loss (the last ones without validation).
 
     AdamW with a cosine from lr to 0; biases and norms are not decayed. A NaN loss raises ModelMistake.
+    slower: a part of the module, and its own learning rate.
     """
-    decayed = [p for p in module.parameters() if p.ndim > 1]
-    plain = [p for p in module.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=lr)
+    held_back = set() if slower[0] is None else set(slower[0].parameters())
+    groups = []
+    for late in (False, True):
+        some = [p for p in module.parameters() if (p in held_back) == late]
+        decayed, plain, rate = (
+            [p for p in some if p.ndim > 1],
+            [p for p in some if p.ndim <= 1],
+            slower[1] if late else lr,
+        )
+        groups.append({"params": decayed, "weight_decay": weight_decay, "lr": rate})
+        groups.append({"params": plain, "weight_decay": 0.0, "lr": rate})
+    optimiser = torch.optim.AdamW([group for group in groups if group["params"]], lr=lr)
     history, best, kept = History(), math.inf, None
     n_steps = max_epochs * math.ceil(len(rows) / batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(n_steps, 1))

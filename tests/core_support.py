@@ -10,7 +10,7 @@ import numpy as np
 
 from lemof_core.batch import CohortArrays
 from lemof_core.config import RunConfig, preset
-from lemof_core.fitting.lemof import fit_lemof
+from lemof_core.fitting.fit import fit
 from lemof_core.fusion.lemof import LemofModel
 
 N = 200
@@ -61,6 +61,8 @@ def quick(name: str = "robust", **changes: Any) -> RunConfig:
         ecg_training=replace(config.ecg_training, max_epochs=2, pretrain_epochs=pretrain, patience=2),
         ehr_training=replace(config.ehr_training, max_epochs=2, patience=2),
         cross=replace(config.cross, max_epochs=1, d=8),
+        net=replace(config.net, max_epochs=2, d=8),
+        tuning=replace(config.tuning, max_epochs=1),
         decision=replace(config.decision, n_bootstrap=8, n_background=32, n_input_background=4),
         **changes,
     )
@@ -69,4 +71,4 @@ def quick(name: str = "robust", **changes: Any) -> RunConfig:
 @cache
 def fitted(name: str = "robust") -> LemofModel:
     """Return the made-up cohort's model, fitted once a process."""
-    return fit_lemof(made_up_cohort(), parts(), quick(name))
+    return fit(made_up_cohort(), parts(), quick(name))

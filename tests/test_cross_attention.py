@@ -12,9 +12,10 @@ from core_support import fitted, made_up_cohort, parts
 
 from lemof_core.config import CrossAttentionConfig
 from lemof_core.encoders import Level
-from lemof_core.fitting.cross_stage import candidate_pairs, choose_pair
+from lemof_core.explain.attention import module_two
+from lemof_core.fitting.pair_choice import candidate_pairs, choose_pair
 from lemof_core.fusion.cross_attention import CrossDirection
-from lemof_core.fusion.lemof import make_cross
+from lemof_core.fusion.fold_model import make_cross
 
 
 def test_one_head_equals_the_papers_formula() -> None:
@@ -70,12 +71,11 @@ def test_y_omega2_depends_on_both_modalities_of_the_same_patient_only(name: str)
     cohort = model.scaler.transform(made_up_cohort())
     rows = parts()["test"][cohort.arrays.ecg_present[parts()["test"]]][:4]
     fold = model.folds[0]
-    assert fold.ecg is not None
+    cross = module_two(fold)
 
     def logits(ecg_rows: np.ndarray, ehr_rows: np.ndarray) -> torch.Tensor:
-        ecg, ehr = cohort.ecg(ecg_rows), cohort.ehr(ehr_rows)
         with torch.no_grad():
-            return fold.cross_output(fold.ecg.levels(ecg), fold.ehr.levels(ehr), ehr).logit[:, 0]  # type: ignore[union-attr]
+            return cross.logit(fold.encode(cohort.ecg(ecg_rows), cohort.ehr(ehr_rows)))[:, 0]
 
     plain = logits(rows, rows)
     other_ecg, other_ehr = logits(rows[[1, 1, 2, 3]], rows), logits(rows, rows[[1, 1, 2, 3]])
@@ -88,7 +88,7 @@ def test_a_level_that_was_not_handed_over_is_refused() -> None:
     model = fitted()
     fold = model.folds[0]
     assert fold.ecg is not None
-    cross = make_cross(model.config, fold.ecg, fold.ehr, (1, 2), model.scaler)
+    cross = make_cross(model.config, fold.ecg, fold.ehr, (1, 2), model.scaler).cross
     with pytest.raises(ValueError, match="level 2"):
         cross.ehr_tokens(None, model.scaler.transform(made_up_cohort(3)).ehr(np.arange(3)))
 

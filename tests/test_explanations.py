@@ -13,7 +13,7 @@ from lemof_core.explain.attention import attention_axes, attention_maps
 from lemof_core.explain.gradients import EHR_TENSORS, N_BINS, attribute, ehr_baseline
 from lemof_core.explain.modalities import input_effects
 from lemof_core.explain.scored import array_specs, score_samples
-from lemof_core.fitting.lemof import fit_lemof
+from lemof_core.fitting.fit import fit
 
 PRESETS = ["robust", "paper"]
 
@@ -86,7 +86,7 @@ def test_standard_errors_are_those_of_a_mean_over_single_background_patients() -
 
 def test_a_model_without_ecgs_has_the_mean_patient_as_baseline_too() -> None:
     arrays = made_up_cohort(ecg_share=0.0)
-    model = fit_lemof(arrays, parts(), replace(quick(), fitting="holdout"))
+    model = fit(arrays, parts(), replace(quick(), fitting="holdout"))
     cohort = model.scaler.transform(arrays)
     background = model.input_background
     assert len(background) == model.config.decision.n_input_background
@@ -114,9 +114,9 @@ def test_a_variable_that_was_never_charted_and_is_not_in_the_baseline_gets_nothi
     arrays.series[:, 5] = np.nan
     from core_support import quick
 
-    from lemof_core.fitting.lemof import fit_lemof
+    from lemof_core.fitting.fit import fit
 
-    model = fit_lemof(arrays, parts(), quick("robust", fitting="holdout"))
+    model = fit(arrays, parts(), quick("robust", fitting="holdout"))
     found = attribute(model, model.scaler.transform(arrays), rows_with_ecg(2), "both")
     assert (found.feature[:, 5] == 0).all() and (found.feature[:, 0] != 0).all()
 

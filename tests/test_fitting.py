@@ -18,9 +18,10 @@ from lemof_core.config import RunConfig, TrainingConfig, preset
 from lemof_core.decision import fit_with_held_out
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
+from lemof_core.explain.attention import module_two
+from lemof_core.fitting.fit import fit
 from lemof_core.fitting.folds import make_folds
-from lemof_core.fitting.lemof import fit_lemof
-from lemof_core.fusion.lemof import make_predictor
+from lemof_core.fusion.fold_model import make_predictor
 from lemof_core.training import fit_epochs, train_level_predictor
 
 
@@ -50,13 +51,13 @@ def test_holdout_learns_on_train_and_stacks_on_meta_and_naive_leaks_by_design() 
 
 def test_no_test_row_can_change_the_fitted_model() -> None:
     config = replace(quick(), fitting="holdout")
-    plain = fit_lemof(made_up_cohort(), parts(), config)
+    plain = fit(made_up_cohort(), parts(), config)
     arrays = made_up_cohort()
     test = parts()["test"]
     arrays.series[test] = 1e3
     arrays.ecg_uv[test] = 32000
     arrays.labels[test] = 1 - arrays.labels[test]
-    changed = fit_lemof(arrays, parts(), config)
+    changed = fit(arrays, parts(), config)
     for path, decision in plain.decisions.items():
         np.testing.assert_array_equal(decision.vector(), changed.decisions[path].vector())
     for before, after in zip(plain.folds[0].state_dict().values(), changed.folds[0].state_dict().values(), strict=True):
@@ -103,7 +104,7 @@ def test_paths_differ_and_have_their_own_calibrator_and_background() -> None:
 
 def test_the_paper_preset_reads_k_star_and_the_robust_one_reports_both_choices() -> None:
     paper, robust = fitted("paper"), fitted("robust")
-    assert paper.folds[0].pair == (paper.decisions["both"].k_star["ecg"], paper.decisions["both"].k_star["ehr"])
+    assert module_two(paper.folds[0]).pair == (paper.decisions["both"].k_star["ecg"], paper.decisions["both"].k_star["ehr"])
     rows = {(row["modality"], row["level"]): row for row in robust.level_choices}
     assert ("ehr", 0) in rows and rows["ehr", 0]["frequency"] is None
     for modality in ("ecg", "ehr"):
@@ -114,7 +115,7 @@ def test_the_paper_preset_reads_k_star_and_the_robust_one_reports_both_choices()
 
 def test_without_ecgs_only_the_ehr_path_is_fitted_and_says_so() -> None:
     arrays = made_up_cohort(ecg_share=0.0)
-    model = fit_lemof(arrays, parts(), replace(quick(), fitting="holdout"))
+    model = fit(arrays, parts(), replace(quick(), fitting="holdout"))
     assert set(model.decisions) == {"ehr"}
     assert "n = 0" in model.report["not_estimable"]["ecg path"]
     assert np.isfinite(model.predict(model.scaler.transform(arrays), parts()["test"]).logits).all()
@@ -122,7 +123,7 @@ def test_without_ecgs_only_the_ehr_path_is_fitted_and_says_so() -> None:
 
 def test_too_few_calibration_samples_are_named_and_the_probability_stays_finite() -> None:
     splits = parts() | {"cal": parts()["cal"][:4]}
-    model = fit_lemof(made_up_cohort(), splits, replace(quick(), fitting="holdout"))
+    model = fit(made_up_cohort(), splits, replace(quick(), fitting="holdout"))
     assert "n = 4" in model.report["not_estimable"]["ehr: calibration"]
     assert model.calibration["ehr"]["threshold"] is None
 
@@ -131,7 +132,7 @@ def test_one_class_or_no_patients_stop_with_a_sentence() -> None:
     arrays = made_up_cohort()
     arrays.labels[:] = 0
     with pytest.raises(ModelMistake, match="events = 0"):
-        fit_lemof(arrays, parts(), quick())
+        fit(arrays, parts(), quick())
 
 
 def test_shuffled_labels_give_a_stack_that_knows_nothing() -> None:
@@ -140,14 +141,14 @@ def test_shuffled_labels_give_a_stack_that_knows_nothing() -> None:
     arrays.labels[:] = rng.permutation(arrays.labels)
     rows = np.arange(600)
     splits = {"train": rows[:250], "val": rows[250:290], "meta": rows[290:400], "cal": rows[400:], "test": rows[:0]}
-    model = fit_lemof(arrays, splits, replace(quick(), fitting="holdout"))
+    model = fit(arrays, splits, replace(quick(), fitting="holdout"))
     p = 1 / (1 + np.exp(-model.predict(model.scaler.transform(arrays), splits["cal"]).logits[:, 0]))
     assert p.std() < 0.12
 
 
 def test_two_fits_of_one_seed_are_equal_bit_by_bit() -> None:
     config = replace(quick(), fitting="holdout", seed=3)
-    first, second = (fit_lemof(made_up_cohort(), parts(), config) for _ in range(2))
+    first, second = (fit(made_up_cohort(), parts(), config) for _ in range(2))
     for a, b in zip(first.folds[0].state_dict().values(), second.folds[0].state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
@@ -181,15 +182,14 @@ def test_the_paper_preset_moves_no_ecg_and_normalises_nothing(monkeypatch: pytes
 
     monkeypatch.setattr(training, "_shifted", never)
     config = replace(quick("paper"), fitting="holdout")
-    model = fit_lemof(made_up_cohort(), parts(), config)
-    cross = model.folds[0].cross
-    assert cross is not None
+    model = fit(made_up_cohort(), parts(), config)
+    cross = module_two(model.folds[0]).cross
     # Eq. 9 to 12 and no more: two directions of three maps, and one weight for each attended number.
     d, n = config.cross.d, (cross.ecg_info.d, cross.ehr_info.d)
     maps = sum((q + 1) * d + 2 * (k + 1) * d for q, k in (n, n[::-1]))
     assert sum(p.numel() for p in cross.parameters()) == maps + 2 * d + 1
     with pytest.raises(AssertionError, match="moved in time"):
-        fit_lemof(made_up_cohort(), parts(), replace(quick(), fitting="holdout"))
+        fit(made_up_cohort(), parts(), replace(quick(), fitting="holdout"))
 
 
 def test_what_the_next_stage_reads_is_held_out_as_scikit_learn_holds_out() -> None:

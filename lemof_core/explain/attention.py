@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 from lemof_core.batch import ScaledCohort
+from lemof_core.fusion.fold_model import FoldModel
+from lemof_core.fusion.joint import CrossJoint
 from lemof_core.fusion.lemof import LemofModel
 
 N_PERMUTATIONS = 4
@@ -28,12 +30,20 @@ class AttentionMaps:
 def attention_axes(model: LemofModel) -> tuple[tuple[float, ...], tuple[str, ...]]:
     """Return (edges in seconds of the ECG tokens, names of the EHR tokens) of the attention maps."""
     fold = model.folds[0]
-    if fold.ecg is None or fold.pair is None:
+    if fold.ecg is None:
         raise ValueError("this model has no cross-attention")
-    edges = fold.ecg.encoder.levels[fold.pair[0] - 1].axis_values
-    if fold.pair[1] == 0:
+    pair = module_two(fold).pair
+    edges = fold.ecg.encoder.levels[pair[0] - 1].axis_values
+    if pair[1] == 0:
         return edges, (*model.scaler.series_names, *model.scaler.static_names)
-    return edges, fold.ehr.encoder.levels[fold.pair[1] - 1].axis_values
+    return edges, fold.ehr.encoder.levels[pair[1] - 1].axis_values
+
+
+def module_two(fold: FoldModel) -> CrossJoint:
+    """Return the fold's Module 2."""
+    if not isinstance(fold.joint, CrossJoint):
+        raise ValueError("this model has no cross-attention")
+    return fold.joint
 
 
 @torch.no_grad()
@@ -49,12 +59,11 @@ def attention_maps(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) ->
     ]
     plain, permuted, to_ehr, to_ecg, embeddings = [], [], [], [], []
     for fold in model.folds:
-        if fold.ecg is None:
-            raise ValueError("this model has no cross-attention")
-        ecg_levels, ehr_levels = fold.ecg.levels(ecg), fold.ehr.levels(ehr)
-        single = torch.cat([fold.ecg.level_logits(ecg_levels), fold.ehr.level_logits(ehr_levels)], dim=1)
-        out = fold.cross_output(ecg_levels, ehr_levels, ehr)
-        others = [fold.cross_output(ecg_levels, ehr_levels, ehr, orders=order).logit for order in orders]
+        encoded = fold.encode(ecg, ehr)
+        single = fold.encoded_ports(encoded)[:, :6]
+        cross = module_two(fold)
+        out = cross.output(encoded)
+        others = [cross.output(encoded, orders=order).logit for order in orders]
         plain.append(torch.cat([single, out.logit], dim=1).double())
         permuted.append(torch.stack([torch.cat([single, logit], dim=1).double() for logit in others]))
         to_ehr.append(out.ecg_from_ehr.mean(1))

@@ -15,7 +15,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from lemof_core.batch import Modality, ScaledCohort
-from lemof_core.decision import EHR_PORTS
+from lemof_core.fusion.joint import EHR_TENSORS
 from lemof_core.fusion.lemof import LemofModel
 
 N_STEPS = 10  # Gauss-Legendre points: the median error is then below 1 % of the median gap on the demo
@@ -24,7 +24,6 @@ METHOD = (
     f"integrated gradients, {N_STEPS} Gauss-Legendre steps, of the calibrated log-odds; "
     "baseline: 0 mV ECG, mean EHR of the background patients"
 )
-EHR_TENSORS = ("value", "mask", "since", "static", "static_mask")
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,8 @@ def _forward(model: LemofModel, path: str) -> Any:
         return model.decisions["both"].logit(ports.double()[:, model.columns("both")])
 
     def ehr_only(*tensors: Tensor) -> Tensor:
-        levels = torch.stack([fold.ehr_ports(ehr_of(tensors)) for fold in model.folds]).mean(0)
-        names = [EHR_PORTS.index(port) for port in model.decisions["ehr"].ports]
-        return model.decisions["ehr"].logit(levels.double()[:, names])
+        ports = torch.stack([fold.ehr_ports(ehr_of(tensors)) for fold in model.folds]).mean(0)
+        return model.decisions["ehr"].logit(ports.double()[:, model.columns("ehr")])
 
     return both if path == "both" else ehr_only
 

@@ -12,7 +12,9 @@ import torch
 
 from lemof_core.batch import Modality, ScaledCohort
 from lemof_core.encoders import Level
-from lemof_core.fusion.lemof import FoldModel, LemofModel
+from lemof_core.fusion.fold_model import FoldModel
+from lemof_core.fusion.joint import Encoded
+from lemof_core.fusion.lemof import LemofModel
 
 
 @dataclass(frozen=True)
@@ -47,40 +49,33 @@ class InputEffects:
         return self.v_both - self.v_ecg - self.v_ehr + self.v_none
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    """One fold's frozen outputs for n patients."""
-
-    ecg: list[Level]
-    ehr: list[Level]
-    ecg_logits: torch.Tensor
-    ehr_logits: torch.Tensor
-    raw_ehr: Modality
+def _encode(fold: FoldModel, cohort: ScaledCohort, rows: np.ndarray) -> Encoded:
+    return fold.encode(cohort.ecg(rows), cohort.ehr(rows))
 
 
-def _encode(fold: FoldModel, cohort: ScaledCohort, rows: np.ndarray) -> _Encoded:
-    ecg, ehr = cohort.ecg(rows), cohort.ehr(rows)
-    if fold.ecg is None:
-        raise ValueError("input_phi needs a model with an ECG path")
-    ecg_levels, ehr_levels = fold.ecg.levels(ecg), fold.ehr.levels(ehr)
-    return _Encoded(ecg_levels, ehr_levels, fold.ecg.level_logits(ecg_levels), fold.ehr.level_logits(ehr_levels), ehr)
-
-
-def _one(encoded: _Encoded, index: int, n: int) -> _Encoded:
+def _one(encoded: Encoded, index: int, n: int) -> Encoded:
     """Return the patient at `index`, n times over."""
     at = torch.full((n,), index)
 
     def levels(some: list[Level]) -> list[Level]:
         return [Level(level.tokens[at], level.mask[at]) for level in some]
 
-    raw = Modality({k: v[at] for k, v in encoded.raw_ehr.tensors.items()}, encoded.raw_ehr.present[at])
-    return _Encoded(levels(encoded.ecg), levels(encoded.ehr), encoded.ecg_logits[at], encoded.ehr_logits[at], raw)
+    def raw(some: Modality) -> Modality:
+        return Modality({name: tensor[at] for name, tensor in some.tensors.items()}, some.present[at])
+
+    return Encoded(
+        raw(encoded.ecg),
+        raw(encoded.ehr),
+        levels(encoded.ecg_levels),
+        levels(encoded.ehr_levels),
+        encoded.ecg_summary[at],
+    )
 
 
-def _mixed_ports(fold: FoldModel, ecg_of: _Encoded, ehr_of: _Encoded) -> torch.Tensor:
+def _mixed_ports(fold: FoldModel, ecg_of: Encoded, ehr_of: Encoded) -> torch.Tensor:
     """Return ports (n, 7) of patients whose ECG is one person's and whose EHR another's."""
-    cross = fold.cross_logit(ecg_of.ecg, ehr_of.ehr, ehr_of.raw_ehr)
-    return torch.cat([ecg_of.ecg_logits, ehr_of.ehr_logits, cross], dim=1).double()
+    mixed = Encoded(ecg_of.ecg, ehr_of.ehr, ecg_of.ecg_levels, ehr_of.ehr_levels, ecg_of.ecg_summary)
+    return fold.encoded_ports(mixed).double()
 
 
 @torch.no_grad()

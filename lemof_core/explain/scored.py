@@ -12,7 +12,7 @@ from scipy.special import expit
 from lemof_core.batch import ScaledCohort
 from lemof_core.decision import unions_of
 from lemof_core.ecg_signal import LEADS
-from lemof_core.explain.attention import attention_axes, attention_maps
+from lemof_core.explain.attention import attention_axes, attention_maps, module_two
 from lemof_core.explain.gradients import METHOD, N_BINS, attribute
 from lemof_core.explain.modalities import input_effects
 from lemof_core.explain.owen import branch_phi
@@ -44,7 +44,9 @@ class Scored:
 
 
 def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
-    """Return the arrays that scoring writes for this model."""
+    """Return the arrays that scoring writes for this model; none where no gradient runs back to the inputs."""
+    if not model.differentiable:
+        return {}
     features = [*model.scaler.series_names, *model.scaler.static_names]
     specs = {
         "feature_attribution": ArraySpec(
@@ -71,10 +73,7 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
     n_ecg, n_ehr = len(edges) - 1, len(names)
     looked = "attention weights, mean over folds and heads: where Module 2 looked, not why"
     seconds = [round(float(edge), 4) for edge in edges]
-    cross = model.folds[0].cross
-    if cross is None:
-        raise ValueError("a model with an ECG path has cross-attention, however: None")
-    d_embedding = cross.out.in_features
+    d_embedding = module_two(model.folds[0]).cross.out.in_features
     return specs | {
         "attention_ecg_from_ehr": ArraySpec(
             (n_ecg, n_ehr), "float16", {"ecg_edges_s": seconds, "ehr": list(names)}, looked
@@ -183,6 +182,8 @@ def _explain(
     model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, at: np.ndarray, path: str, arrays: dict[str, np.ndarray]
 ) -> None:
     """Fill the arrays' rows `at` with attributions, and with attention where there is an ECG."""
+    if not arrays:
+        return
     found = attribute(model, cohort, rows[at], path)
     arrays["feature_attribution"][at] = found.feature
     arrays["completeness"][at] = np.stack([found.gap, found.error], axis=1)

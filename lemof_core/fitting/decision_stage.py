@@ -13,9 +13,9 @@ from lemof_core.batch import ScaledCohort
 from lemof_core.config import RunConfig
 from lemof_core.decision import IDENTITY_PLATT, fit_platt
 from lemof_core.ehr_series import Scaler
-from lemof_core.fitting.cross_stage import PairChoice
 from lemof_core.fitting.level_stage import enough
-from lemof_core.fitting.stage_one import Held
+from lemof_core.fitting.pair_choice import PairChoice
+from lemof_core.fitting.stage_one import Held, StageOne
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.level_importance import choice_frequency, mean_abs_phi
 from lemof_core.logistic import Logistic, fit_logistic
@@ -27,17 +27,7 @@ Refit = Callable[[np.ndarray, np.ndarray, np.ndarray, Any], Any]
 _FEWEST_BACKGROUND = 4  # patients: fewer have no standard error worth the name
 
 
-def calibrate(
-    model: LemofModel,
-    cohort: ScaledCohort,
-    cal: np.ndarray,
-    held: Held,
-    path: str,
-    *,
-    meta: np.ndarray,
-    refit: Refit,
-    progress: Progress,
-) -> None:
+def calibrate(model: LemofModel, stage: StageOne, path: str, *, refit: Refit, progress: Progress) -> None:
     """Leave the path with its Platt calibrator, threshold, background and bootstrap refits.
 
     Every cal sample calibrates the path without ECG (its own ECG is not looked at there); those with an ECG the other.
@@ -46,12 +36,13 @@ def calibrate(
         refit: how the path's decision is fitted to other draws of the held rows, like the one that is there.
     """
     config = model.config.decision
-    arrays = cohort.arrays
+    arrays, cal = stage.cohort.arrays, stage.splits["cal"]
+    held = stage.held(path, model.decisions[path].ports)
     labels = held.labels
     use = cal if path == "ehr" else cal[arrays.ecg_present[cal]]
     y = arrays.labels[use]
     facts: dict[str, Any] = {"n": len(use), "events": int(y.sum()), "not_estimable": {}}
-    cal_ports = _ports_of(model, cohort, use, path)
+    cal_ports = stage.model_ports([fold.joint for fold in model.folds], path, use)[:, model.columns(path)]
     raw = model.decisions[path].stages(cal_ports)["raw"] if len(use) else np.empty(0)
     platt, threshold = IDENTITY_PLATT, None
     if enough(y):
@@ -61,7 +52,7 @@ def calibrate(
         facts["not_estimable"]["calibration"] = f"not estimable, n = {len(use)}, events = {int(y.sum())} in cal"
     decision = model.decisions[path] = model.decisions[path].calibrated(platt)
     facts |= {"threshold": threshold, "base_rate": float(labels.mean()), "n_base": len(labels)}
-    _keep_background(model, cohort, held, path, meta)
+    _keep_background(model, stage, held, path)
     background = model.port_background[path]
     facts |= {"base_logit": float(decision.logit(background).mean())}
     facts["base_p"] = float(expit(decision.logit(background)).mean())
@@ -71,13 +62,6 @@ def calibrate(
     )
 
 
-def _ports_of(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, path: str) -> np.ndarray:
-    """Return the averaged ports (n, n_ports) of the rows on the given path, whether or not they have an ECG."""
-    columns = model.columns(path)
-    parts = [model.path_ports(path, cohort.batch(rows[i : i + 128]))[:, columns] for i in range(0, len(rows), 128)]
-    return np.concatenate(parts) if parts else np.empty((0, len(columns)))
-
-
 def _youden(y: np.ndarray, p: np.ndarray) -> float:
     """Return the cut that maximises sensitivity + specificity - 1."""
     false_rate, true_rate, cuts = roc_curve(y, p)
@@ -85,19 +69,19 @@ def _youden(y: np.ndarray, p: np.ndarray) -> float:
     return float(min(cuts[best], 1.0))
 
 
-def _keep_background(model: LemofModel, cohort: ScaledCohort, held: Held, path: str, meta: np.ndarray) -> None:
+def _keep_background(model: LemofModel, stage: StageOne, held: Held, path: str) -> None:
     """Leave port rows of meta patients (of all held rows where meta is too small) as the path's background.
 
     The ports are those of fold models that never saw the patient, so that the base value is no in-sample number.
     """
     config = model.config.decision
     rows, ports = held.rows, held.ports
-    from_meta = np.flatnonzero(np.isin(rows, meta))
+    from_meta = np.flatnonzero(np.isin(rows, stage.splits["meta"]))
     pool = from_meta if len(from_meta) >= 20 else np.arange(len(rows))
     rng = np.random.default_rng(model.config.seed)
     chosen = np.sort(rng.permutation(pool)[: config.n_background])
     model.port_background[path] = ports[chosen]
-    model.background_ids[path] = tuple(cohort.arrays.sample_ids[int(row)] for row in rows[chosen])
+    model.background_ids[path] = tuple(stage.cohort.arrays.sample_ids[int(row)] for row in rows[chosen])
 
 
 def choose_input_background(

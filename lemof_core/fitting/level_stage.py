@@ -13,7 +13,7 @@ from lemof_core.config import RunConfig
 from lemof_core.ehr_series import Scaler
 from lemof_core.encoders import Level
 from lemof_core.fitting.folds import Fold
-from lemof_core.fusion.lemof import make_predictor
+from lemof_core.fusion.fold_model import make_predictor
 from lemof_core.level_heads import LevelPredictor
 from lemof_core.training import History, Progress, train_level_predictor
 

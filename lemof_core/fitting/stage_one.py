@@ -5,6 +5,7 @@ LeMoF and everything it is compared with start from the same Stage 1: same folds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,9 +18,11 @@ from lemof_core.decision import ALL_PORTS
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
 from lemof_core.fitting.folds import Fold, make_folds
+from lemof_core.fitting.joint_stage import FoldSamples, joint_logits
 from lemof_core.fitting.level_files import LevelFiles
-from lemof_core.fitting.level_stage import FoldLevels, LevelCache, cache_levels, enough, fit_predictor
+from lemof_core.fitting.level_stage import FoldLevels, cache_levels, enough, fit_predictor
 from lemof_core.fitting.workers import run_all
+from lemof_core.fusion.joint import Joint
 from lemof_core.level_heads import LevelPredictor
 from lemof_core.training import History, Progress
 
@@ -43,11 +46,13 @@ def fit_stage_one(
     *,
     progress: Progress,
     kept_in: Path | None = None,
+    also: np.ndarray | None = None,
 ) -> StageOne:
     """Return the level predictors of every fold of `config.fitting`, and their held-out predictions.
 
     splits: name -> rows; test is not looked at. Preprocessing is fitted on train.
     kept_in: a folder that trained predictors are taken from and put into.
+    also: rows that nothing is fitted on but whose levels are wanted too, computed once for many fits.
     Raises ModelMistake where a class is missing from what the networks learn from.
     """
     used = {name: splits.get(name, np.empty(0, dtype=np.int64)) for name in ("train", "val", "meta", "cal")}
@@ -76,7 +81,7 @@ def fit_stage_one(
         if made is not None:
             files.keep(modality, folds[number], config.seed + number, *made)
     stages = [_fold_levels(fold, found["ecg", number], found["ehr", number]) for number, fold in enumerate(folds)]
-    return StageOne(cohort, scaler, stages, used)
+    return StageOne(cohort, scaler, stages, used, also)
 
 
 def _fit_one(
@@ -111,7 +116,12 @@ class StageOne:
     """Level predictors of all folds, the frozen tokens behind them, and held-out ports (columns of ALL_PORTS)."""
 
     def __init__(
-        self, cohort: ScaledCohort, scaler: Scaler, stages: list[FoldLevels], splits: dict[str, np.ndarray]
+        self,
+        cohort: ScaledCohort,
+        scaler: Scaler,
+        stages: list[FoldLevels],
+        splits: dict[str, np.ndarray],
+        also: np.ndarray | None = None,
     ) -> None:
         self.cohort, self.scaler, self.stages, self.splits = cohort, scaler, stages, splits
         self.present = cohort.arrays.ecg_present
@@ -122,37 +132,45 @@ class StageOne:
             self.fold_of = np.random.default_rng(0).permutation(len(self.rows)) % 5
         self.paired = self.rows[self.present[self.rows]]
         self.has_ecg = all(stage.ecg is not None for stage in stages) and enough(cohort.arrays.labels[self.paired])
-        self.caches = [self._cache(stage) for stage in stages]
+        self.also = np.empty(0, dtype=np.int64) if also is None else also
+        self.samples = [self._samples(stage) for stage in stages]
         self.ports = np.full((len(self.rows), len(ALL_PORTS)), np.nan)
-        for number, (stage, cache) in enumerate(zip(stages, self.caches, strict=True)):
-            some, at = stage.fold.held, self._positions(number)
-            self.ports[at, 3:6] = cache["ehr"].take_logits(some)
-            if "ecg" in cache:
-                has = self.present[some]
-                self.ports[at[has], :3] = cache["ecg"].take_logits(some[has])
+        self.alone = np.full(len(self.rows), np.nan)  # the port "cross" as if there were no ECG
+        for number, stage in enumerate(stages):
+            self.ports[self._positions(number), :6] = self.samples[number].level_ports(stage.fold.held)
 
-    def _cache(self, stage: FoldLevels) -> dict[str, LevelCache]:
-        rows = np.unique(np.concatenate([stage.fold.learn, stage.fold.held, self.splits["val"]]))
+    def _samples(self, stage: FoldLevels) -> FoldSamples:
+        parts = [stage.fold.learn, stage.fold.held, self.splits["val"], self.splits["cal"], self.also]
+        rows = np.unique(np.concatenate(parts))
         caches = {"ehr": cache_levels(stage.ehr, self.cohort, rows, "ehr")}
         if stage.ecg is not None:
             caches["ecg"] = cache_levels(stage.ecg, self.cohort, rows[self.present[rows]], "ecg")
-        return caches
+        return FoldSamples(stage.ecg, stage.ehr, caches, self.cohort)
 
     def _positions(self, number: int) -> np.ndarray:
         start = sum(len(stage.fold.held) for stage in self.stages[:number])
         return np.arange(start, start + len(self.stages[number].fold.held))
 
-    def set_cross(self, number: int, rows: np.ndarray, logits: np.ndarray) -> None:
-        """Put y_Omega2 of fold `number`'s held rows in its place."""
-        at = self._positions(number)
-        has = self.present[self.rows[at]]
-        if not np.array_equal(self.rows[at][has], rows):
-            raise ValueError("cross-attention must predict the fold's held rows in their order")
-        self.ports[at[has], 6] = logits
+    def set_joint(self, number: int, joint: Joint) -> None:
+        """Put what fold `number`'s joint says of its held rows in their place, with their ECG and without."""
+        at, held, samples = self._positions(number), self.stages[number].fold.held, self.samples[number]
+        self.ports[at, 6] = joint_logits(joint, samples, held)
+        self.alone[at] = joint_logits(joint, samples, held, alone=True)
 
     def held(self, path: str, ports: tuple[str, ...]) -> Held:
         """Return the held rows that a path is fitted on, with these ports of theirs."""
         use = np.ones(len(self.rows), dtype=bool) if path == "ehr" else self.present[self.rows]
+        known = self.ports.copy()
+        if path == "ehr":
+            known[:, 6] = self.alone
         columns = [ALL_PORTS.index(port) for port in ports]
         rows = self.rows[use]
-        return Held(rows, self.ports[use][:, columns], self.cohort.arrays.labels[rows], self.fold_of[use])
+        return Held(rows, known[use][:, columns], self.cohort.arrays.labels[rows], self.fold_of[use])
+
+    def model_ports(self, joints: Sequence[Joint | None], path: str, rows: np.ndarray) -> np.ndarray:
+        """Return ports (n, 7) of cached rows that no fold held out, the mean over folds; path "ehr" asks for no ECG."""
+        total = np.zeros((len(rows), len(ALL_PORTS)))
+        for samples, joint in zip(self.samples, joints, strict=True):
+            total[:, :6] += samples.level_ports(rows)
+            total[:, 6] += np.nan if joint is None else joint_logits(joint, samples, rows, alone=path == "ehr")
+        return total / len(self.samples)

@@ -10,15 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from lemof_core.batch import Batch, Modality, ScaledCohort
+from lemof_core.batch import Batch, ScaledCohort
 from lemof_core.config import RunConfig
 from lemof_core.decision import ALL_PORTS, Decision
 from lemof_core.ehr_series import Scaler
-from lemof_core.encoders import Level, make_encoder
-from lemof_core.fusion.cross_attention import CrossAttention, CrossOutput
-from lemof_core.level_heads import LevelPredictor
+from lemof_core.fusion.fold_model import FoldModel
+from lemof_core.fusion.joint import CrossJoint
 from lemof_core.port_stack import PortStack
 
 SCORING_BATCH = 32  # rows of every scoring forward pass, padded: equal shapes make equal numbers
@@ -36,70 +34,6 @@ class FusionOutput:
     modality_logits: dict[str, np.ndarray]
     level_logits: dict[str, np.ndarray]
     intermediates: dict[str, Any]
-
-
-def make_predictor(modality: str, config: RunConfig, scaler: Scaler) -> LevelPredictor:
-    """Return an untrained encoder with level heads (and auxiliary heads where the config trains on them)."""
-    if modality == "ecg":
-        training = config.ecg_training
-        n_aux = len(scaler.aux_names) if training.pretrain_epochs or training.aux_weight else 0
-        return LevelPredictor(make_encoder("ecg", config.ecg_encoder), n_aux=n_aux)
-    names = {"series_names": scaler.series_names, "static_names": scaler.static_names}
-    return LevelPredictor(make_encoder("ehr", config.ehr_encoder, **names))
-
-
-def make_cross(
-    config: RunConfig, ecg: LevelPredictor, ehr: LevelPredictor, pair: tuple[int, int], scaler: Scaler
-) -> CrossAttention:
-    """Return an untrained Module 2 on the pair (ECG level 1..3, EHR level 0..3; 0 = its own tokens)."""
-    return CrossAttention(
-        config.cross,
-        ecg.encoder.levels[pair[0] - 1],
-        ehr.encoder.levels[max(pair[1], 1) - 1],
-        ehr_level=pair[1],
-        n_series=len(scaler.series_names),
-        n_static=len(scaler.static_names),
-        d_ecg_skip=ecg.d_summary,
-    )
-
-
-class FoldModel(nn.Module):
-    """The networks of one fold: both level predictors and (where both modalities could be fitted) Module 2."""
-
-    def __init__(
-        self,
-        ecg: LevelPredictor | None,
-        ehr: LevelPredictor,
-        cross: CrossAttention | None,
-        pair: tuple[int, int] | None,
-    ) -> None:
-        super().__init__()
-        self.ecg, self.ehr, self.cross, self.pair = ecg, ehr, cross, pair
-
-    def ehr_ports(self, ehr: Modality) -> Tensor:
-        """Return (B, 3): the EHR level predictions alone."""
-        return self.ehr.level_logits(self.ehr.levels(ehr))
-
-    def ports(self, ecg: Modality, ehr: Modality) -> Tensor:
-        """Return (B, 7) for samples that have both modalities; NaN for the cross port where there is no Module 2."""
-        if self.ecg is None:
-            raise ValueError("this model was fitted without ECGs and has no path for both modalities")
-        ecg_levels, ehr_levels = self.ecg.levels(ecg), self.ehr.levels(ehr)
-        cross = self.cross_logit(ecg_levels, ehr_levels, ehr)
-        return torch.cat([self.ecg.level_logits(ecg_levels), self.ehr.level_logits(ehr_levels), cross], dim=1)
-
-    def cross_logit(self, ecg_levels: list[Level], ehr_levels: list[Level], ehr: Modality) -> Tensor:
-        """Return y_Omega2 (B, 1); NaN where there is no Module 2."""
-        if self.cross is None:
-            return torch.full((len(ehr.present), 1), torch.nan)
-        return self.cross_output(ecg_levels, ehr_levels, ehr).logit
-
-    def cross_output(self, ecg_levels: list[Level], ehr_levels: list[Level], ehr: Modality, **how: Any) -> CrossOutput:
-        """Return Module 2's output on the chosen pair of levels."""
-        if self.ecg is None or self.cross is None or self.pair is None:
-            raise ValueError("this model was fitted without ECGs and has no cross-attention")
-        ehr_level = ehr_levels[self.pair[1] - 1] if self.pair[1] else None
-        return self.cross(ecg_levels[self.pair[0] - 1], self.ecg.summary(ecg_levels), ehr_level, ehr, **how)
 
 
 @dataclass
@@ -126,7 +60,12 @@ class LemofModel:
     @property
     def has_cross(self) -> bool:
         """Return whether there is a Module 2, so that there is attention to show."""
-        return self.folds[0].cross is not None
+        return isinstance(self.folds[0].joint, CrossJoint)
+
+    @property
+    def differentiable(self) -> bool:
+        """Return whether gradients run from the prediction to the inputs."""
+        return all(fold.joint is None or fold.joint.differentiable for fold in self.folds)
 
     def columns(self, path: str) -> list[int]:
         """Return where in ALL_PORTS the ports lie that the path's decision reads."""
@@ -140,11 +79,8 @@ class LemofModel:
         # makes five of them, and their mean is what out-of-fold stacking stands for at prediction time.
         """
         ecg, ehr = batch.modalities["ecg"], batch.modalities["ehr"]
-        if path == "both":
-            return torch.stack([fold.ports(ecg, ehr) for fold in self.folds]).double().mean(0).numpy()
-        ports = np.full((len(batch), len(ALL_PORTS)), np.nan)
-        ports[:, 3:6] = torch.stack([fold.ehr_ports(ehr) for fold in self.folds]).double().mean(0).numpy()
-        return ports
+        ports = [fold.ports(ecg, ehr) if path == "both" else fold.ehr_ports(ehr) for fold in self.folds]
+        return torch.stack(ports).double().mean(0).numpy()
 
     def paths(self, present: np.ndarray) -> dict[str, np.ndarray]:
         """Return path -> positions of the samples that take it, given which have an ECG (B,)."""

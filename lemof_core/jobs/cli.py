@@ -18,7 +18,7 @@ import typer
 
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store, open_store
-from lemof_core.config import FITTINGS, PRESETS, preset
+from lemof_core.config import ARMS, FITTINGS, PRESETS, preset
 from lemof_core.errors import ModelMistake
 from lemof_core.jobs.progress import Report, shown
 
@@ -36,6 +36,7 @@ Task = Annotated[str, typer.Option("--task", help="Prediction task.")]
 Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 Preset = StrEnum("Preset", [(name, name) for name in PRESETS])  # type: ignore[misc]
 Fitting = StrEnum("Fitting", [(name, name) for name in FITTINGS])  # type: ignore[misc]
+Arm = StrEnum("Arm", [(name, name) for name in ARMS])  # type: ignore[misc]
 Planted = StrEnum("Planted", [(name, name) for name in ("low", "mid", "high", "none")])  # type: ignore[misc]
 Missing = StrEnum("Missing", [(name, name) for name in ("mcar", "informative")])  # type: ignore[misc]
 
@@ -143,7 +144,10 @@ def ingest(
 def train(
     ecg_encoder: Annotated[str, typer.Option("--ecg-encoder")] = "resnet",
     ehr_encoder: Annotated[str, typer.Option("--ehr-encoder")] = "ft_transformer",
-    fusion: Annotated[str, typer.Option("--fusion")] = "lemof",
+    fusion: Annotated[str, typer.Option("--fusion", help="lemof, its modules alone, or a rival.")] = "lemof",
+    arm: Annotated[
+        Arm, typer.Option("--arm", help="What fuses reads frozen encoders, or its own that learn on.")
+    ] = Arm.frozen,  # type: ignore[attr-defined]
     preset_name: Annotated[
         Preset, typer.Option("--preset", help="robust, or the paper taken literally.")
     ] = Preset.robust,  # type: ignore[attr-defined]
@@ -156,7 +160,7 @@ def train(
     """Fit a model on the store's samples and keep it as a run."""
     from lemof_core.jobs import train as job
 
-    names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion}
+    names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion, "arm": arm.value}
     config = preset(preset_name.value, fitting=fitting.value, task=task, seed=seed, **names)
     _carry_out(
         "train", as_json, _with_store(db, False, lambda store, report: job.train(store, config, progress=report))

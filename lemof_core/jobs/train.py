@@ -15,7 +15,7 @@ from cohort_db.store import Store
 from lemof_core.checkpoint import fingerprint, load_model, read_document, save_model
 from lemof_core.config import RunConfig
 from lemof_core.decision import Decision
-from lemof_core.fitting.lemof import fit_lemof
+from lemof_core.fitting.fit import check_fusion, fit
 from lemof_core.fitting.workers import N_THREADS
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.jobs.bridge import describe_data, load_cohort
@@ -24,10 +24,11 @@ from lemof_core.jobs.progress import Report, quiet
 
 def train(store: Store, config: RunConfig, *, progress: Report = quiet) -> dict[str, Any]:
     """Fit a run and store it with its weights; return run_id, counts, k* and what was not estimable."""
+    check_fusion(config)
     torch.set_num_threads(N_THREADS)
     cohort = load_cohort(store, config.task)
     progress("reading the cohort", len(cohort.arrays), len(cohort.arrays))
-    model = fit_lemof(cohort.arrays, cohort.splits, config, progress=progress, kept_in=store.folder / "levels")
+    model = fit(cohort.arrays, cohort.splits, config, progress=progress, kept_in=store.folder / "levels")
     data = describe_data(store, cohort, config.task)
     store.runs_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.runs_folder) as draft:

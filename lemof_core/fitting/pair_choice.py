@@ -1,21 +1,13 @@
-"""Module 2: which pair of levels it reads, and its training on the frozen tokens of each fold."""
+"""Which pair of levels Module 2 reads: held-out predictions of the candidates in, the choice out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn import functional
 
-from lemof_core.batch import ScaledCohort
 from lemof_core.config import RunConfig
-from lemof_core.ehr_series import Scaler
-from lemof_core.fitting.level_stage import FoldLevels, LevelCache
-from lemof_core.fusion.cross_attention import CrossAttention
-from lemof_core.fusion.lemof import make_cross
 from lemof_core.logistic import cross_fit, log_loss_rows
-from lemof_core.training import History, Progress, fit_epochs
 
 N_SEARCH_FOLDS = 2  # folds in which candidate pairs are compared
 
@@ -27,68 +19,6 @@ class PairChoice:
     pair: tuple[int, int]
     gains: dict[tuple[int, int], float]  # mean log-loss of M1 minus that of M1 + M2, cross-validated
     frequency: dict[tuple[int, int], float]
-
-
-def fit_cross(
-    levels: FoldLevels,
-    caches: dict[str, LevelCache],
-    cohort: ScaledCohort,
-    learn: np.ndarray,
-    val: np.ndarray,
-    config: RunConfig,
-    pair: tuple[int, int],
-    scaler: Scaler,
-    *,
-    seed: int,
-    progress: Progress,
-) -> tuple[CrossAttention, History]:
-    """Return Module 2 trained on frozen tokens of `learn` (rows with both modalities), early-stopped on `val`."""
-    if levels.ecg is None:
-        raise ValueError("cross-attention needs an ECG predictor, however: None")
-    torch.manual_seed(seed)
-    cross = make_cross(config, levels.ecg, levels.ehr, pair, scaler)
-
-    def loss(rows: np.ndarray) -> torch.Tensor:
-        return functional.binary_cross_entropy_with_logits(
-            _logit(cross, caches, cohort, rows, pair), cohort.targets(rows)
-        )
-
-    @torch.no_grad()
-    def val_loss() -> float:
-        parts = [val[i : i + 256] for i in range(0, len(val), 256)]
-        return sum(float(loss(part)) * len(part) for part in parts) / len(val)
-
-    history = fit_epochs(
-        cross,
-        step_loss=loss,
-        val_loss=val_loss if len(val) else None,
-        rows=learn,
-        max_epochs=config.cross.max_epochs,
-        patience=config.cross.patience,
-        batch_size=64,
-        lr=config.cross.lr,
-        weight_decay=config.cross.weight_decay,
-        rng=np.random.default_rng(seed),
-        on_epoch=lambda epoch: progress(f"cross-attention {pair}", epoch, config.cross.max_epochs),
-    )
-    return cross, history
-
-
-def _logit(
-    cross: CrossAttention, caches: dict[str, LevelCache], cohort: ScaledCohort, rows: np.ndarray, pair: tuple[int, int]
-) -> torch.Tensor:
-    ecg = caches["ecg"]
-    ehr_level = caches["ehr"].take(rows, pair[1]) if pair[1] else None
-    return cross(ecg.take(rows, pair[0]), ecg.summary[ecg.positions(rows)], ehr_level, cohort.ehr(rows)).logit
-
-
-@torch.no_grad()
-def cross_logits(
-    cross: CrossAttention, caches: dict[str, LevelCache], cohort: ScaledCohort, rows: np.ndarray, pair: tuple[int, int]
-) -> np.ndarray:
-    """Return y_Omega2 as log-odds (n,) of rows with both modalities."""
-    parts = [_logit(cross, caches, cohort, rows[i : i + 256], pair)[:, 0] for i in range(0, len(rows), 256)]
-    return torch.cat(parts).double().numpy() if parts else np.empty(0)
 
 
 def candidate_pairs(config: RunConfig) -> list[tuple[int, int]]:

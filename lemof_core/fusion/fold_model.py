@@ -1,0 +1,108 @@
+"""The networks of one fold: level predictors of both modalities, and what reads both at once. Batches in, ports out."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from lemof_core.batch import Modality
+from lemof_core.config import RunConfig
+from lemof_core.decision import ALL_PORTS
+from lemof_core.ehr_series import Scaler
+from lemof_core.encoders import make_encoder
+from lemof_core.encoders.ehr_summary import N_STATIC_FACTS
+from lemof_core.fusion import make_net
+from lemof_core.fusion.contract import NetSizes
+from lemof_core.fusion.cross_attention import CrossAttention
+from lemof_core.fusion.joint import CrossJoint, Encoded, Joint, NetJoint, encode, without_ecg
+from lemof_core.level_heads import LevelPredictor
+
+
+def make_predictor(modality: str, config: RunConfig, scaler: Scaler) -> LevelPredictor:
+    """Return an untrained encoder with level heads (and auxiliary heads where the config trains on them)."""
+    if modality == "ecg":
+        training = config.ecg_training
+        n_aux = len(scaler.aux_names) if training.pretrain_epochs or training.aux_weight else 0
+        return LevelPredictor(make_encoder("ecg", config.ecg_encoder), n_aux=n_aux)
+    names = {"series_names": scaler.series_names, "static_names": scaler.static_names}
+    return LevelPredictor(make_encoder("ehr", config.ehr_encoder, **names))
+
+
+def make_cross(
+    config: RunConfig, ecg: LevelPredictor, ehr: LevelPredictor, pair: tuple[int, int], scaler: Scaler
+) -> CrossJoint:
+    """Return an untrained Module 2 on the pair (ECG level 1..3, EHR level 0..3; 0 = its own tokens)."""
+    cross = CrossAttention(
+        config.cross,
+        ecg.encoder.levels[pair[0] - 1],
+        ehr.encoder.levels[max(pair[1], 1) - 1],
+        ehr_level=pair[1],
+        n_series=len(scaler.series_names),
+        n_static=len(scaler.static_names),
+        d_ecg_skip=ecg.d_summary,
+    )
+    return CrossJoint(cross, pair, _own(config, ecg, ehr))
+
+
+def make_rival(config: RunConfig, ecg: LevelPredictor, ehr: LevelPredictor, scaler: Scaler) -> NetJoint:
+    """Return the untrained network that `config.fusion` names, sized for these encoders."""
+    sizes = NetSizes(
+        ecg=ecg.encoder.levels,
+        ehr=ehr.encoder.levels,
+        ecg_gates=ecg.encoder.gate_widths,
+        ehr_gates=ehr.encoder.gate_widths,
+        d_summary=ecg.d_summary,
+        d_raw=2 * len(scaler.series_names) + N_STATIC_FACTS * len(scaler.static_names),
+        raw_view=config.net.raw_view,
+        d=config.net.d,
+        dropout=config.net.dropout,
+    )
+    return NetJoint(make_net(config.fusion, sizes), _own(config, ecg, ehr))
+
+
+def _own(config: RunConfig, ecg: LevelPredictor, ehr: LevelPredictor) -> nn.ModuleDict | None:
+    """Return copies of the encoders that will learn on, in the arm that has them."""
+    return nn.ModuleDict({"ecg": deepcopy(ecg), "ehr": deepcopy(ehr)}) if config.arm == "finetuned" else None
+
+
+class FoldModel(nn.Module):
+    """The networks of one fold; no `joint` where no port reads both modalities."""
+
+    def __init__(self, ecg: LevelPredictor | None, ehr: LevelPredictor, joint: Joint | None = None) -> None:
+        super().__init__()
+        self.ecg, self.ehr, self.joint = ecg, ehr, joint
+
+    def encode(self, ecg: Modality, ehr: Modality) -> Encoded:
+        """Return the samples with their frozen levels."""
+        if self.ecg is None:
+            raise ValueError("this model was fitted without ECGs and has no path for both modalities")
+        return encode(self.ecg, self.ehr, ecg, ehr)
+
+    def ports(self, ecg: Modality, ehr: Modality) -> Tensor:
+        """Return (B, 7) for samples that have both modalities; NaN for the cross port where there is no `joint`."""
+        return self.encoded_ports(self.encode(ecg, ehr))
+
+    def encoded_ports(self, encoded: Encoded) -> Tensor:
+        """Return (B, 7) of encoded samples, all with an ECG."""
+        if self.ecg is None:
+            raise ValueError("this model was fitted without ECGs and has no path for both modalities")
+        ecg, ehr = self.ecg.level_logits(encoded.ecg_levels), self.ehr.level_logits(encoded.ehr_levels)
+        cross = _nothing(ehr) if self.joint is None else self.joint.logit(encoded)
+        return torch.cat([ecg, ehr, cross], dim=1)
+
+    def ehr_ports(self, ehr: Modality) -> Tensor:
+        """Return (B, 7) of samples as if they had no ECG; NaN for the ports that need one."""
+        levels = self.ehr.levels(ehr)
+        logits = self.ehr.level_logits(levels)
+        cross = _nothing(logits)
+        if self.ecg is not None and self.joint is not None and self.joint.handles_missing_ecg:
+            cross = self.joint.logit(without_ecg(self.ecg, levels, ehr))
+        ports = torch.cat([_nothing(logits).expand(-1, 3), logits, cross], dim=1)
+        assert ports.shape[1] == len(ALL_PORTS)
+        return ports
+
+
+def _nothing(like: Tensor) -> Tensor:
+    return torch.full((len(like), 1), torch.nan)
