@@ -17,7 +17,7 @@ pytestmark = [
 ]
 # Streamlit asks for its health below a page's own path before it asks at the root; the browser logs the 404.
 HARMLESS = "Failed to load resource: the server responded with a status of 404 (Not Found)"
-PAGES = ("/", "/cohort", "/case", "/levels", "/performance", "/live", "/model-card")
+PAGES = ("/", "/cohort", "/case", "/levels", "/performance", "/methods", "/live", "/model-card")
 
 
 @pytest.fixture(scope="module")
