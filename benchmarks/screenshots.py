@@ -46,6 +46,7 @@ def main() -> None:
         "case": f"/case?stay={stay}",
         "levels": "/levels",
         "performance": "/performance",
+        "methods": "/methods",
         "live": "/live",
         "model-card": "/model-card",
     }

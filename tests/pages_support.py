@@ -29,7 +29,7 @@ from cohort_db.store import Store, open_store
 from lemof_core.jobs.evaluate import evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("overview", "cohort", "levels", "performance", "model_card")
+PAGES = ("overview", "cohort", "levels", "performance", "model_card")  # of a run; /methods is of none
 N_PATIENTS = 120
 RUN = "run-pages"
 THRESHOLD = 0.437  # no multiple of the sliders' step
@@ -292,6 +292,7 @@ def pages_stores(tmp_path_factory: pytest.TempPathFactory) -> PagesStores:
 def open_page(name: str, home: Path, monkeypatch: pytest.MonkeyPatch, **query: str | list[str]) -> AppTest:
     """The page after its first run; its parameters are set as a link would."""
     monkeypatch.setenv("LEMOF_HOME", str(home))
+    monkeypatch.setattr("dashboard.measured.SHIPPED", home / "shipped-benchmark")  # not what the project ships
     st.cache_data.clear()
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
     if name != "overview":

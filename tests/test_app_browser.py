@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium or Chrome is installed"),
 ]
-PAGES = ("/", "/cohort", "/case", "/levels", "/performance", "/live", "/model-card")
+PAGES = ("/", "/cohort", "/case", "/levels", "/performance", "/methods", "/live", "/model-card")
 
 
 @pytest.fixture(scope="module")

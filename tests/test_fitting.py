@@ -104,7 +104,8 @@ def test_paths_differ_and_have_their_own_calibrator_and_background() -> None:
 
 def test_the_paper_preset_reads_k_star_and_the_robust_one_reports_both_choices() -> None:
     paper, robust = fitted("paper"), fitted("robust")
-    assert module_two(paper.folds[0]).pair == (paper.decisions["both"].k_star["ecg"], paper.decisions["both"].k_star["ehr"])
+    chosen = paper.decisions["both"].k_star
+    assert module_two(paper.folds[0]).pair == (chosen["ecg"], chosen["ehr"])
     rows = {(row["modality"], row["level"]): row for row in robust.level_choices}
     assert ("ehr", 0) in rows and rows["ehr", 0]["frequency"] is None
     for modality in ("ecg", "ehr"):

@@ -54,7 +54,7 @@ def five_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "methods"])
 def test_every_page_names_the_hours_of_the_store_and_no_others(
     name: str, five_days: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_store_that_does_not_say_what_it_predicts_asks_for_an_ingest(
     shutil.copytree(pages_stores.home["full"], home)
     with open_store(f"sqlite:///{home / 'cohort.db'}").writing() as conn:
         conn.exec_driver_sql("DELETE FROM task")
-    for name in ("overview", "cohort", "performance"):
+    for name in ("overview", "cohort", "performance", "methods"):
         app = open_page(name, home, monkeypatch)
         assert [one.value for one in app.exception] == []
         assert "lemof ingest" in said(app)

@@ -62,7 +62,7 @@ def test_every_page_runs_at_every_state(
         assert f"Run {RUN}" in text
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "methods"])
 def test_without_a_store_a_page_says_what_to_do(
     name: str, pages_stores: PagesStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +72,7 @@ def test_without_a_store_a_page_says_what_to_do(
     assert "lemof ingest" in said(app)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*PAGES, "methods"])
 def test_a_link_to_an_unknown_run_never_shows_another_one(
     name: str, pages_stores: PagesStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
