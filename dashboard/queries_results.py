@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from cohort_db import read, read_results
+from cohort_db import read_results
+from cohort_db.truth import true_probabilities
 from dashboard.auroc import Share, share_of_reachable
 from dashboard.session import TASK, cached_store
 from dashboard.wording import care_unit
@@ -88,9 +88,4 @@ def reachable(url: str, revision: str, run_id: str, split: str) -> Share | None:
 @st.cache_data(max_entries=4, show_spinner=False)
 def _truth(url: str, revision: str) -> pd.DataFrame:
     """stay_id and p_x of the synthetic datasets whose folder is still at hand."""
-    datasets = read.datasets(cached_store(url))
-    columns = ["stay_id", "p_x"]
-    files = [Path(folder) / "truth.csv" for folder in datasets.loc[datasets["synthetic"], "ehr_folder"]]
-    tables = [pd.read_csv(file) for file in files if file.is_file()]
-    found = [table[columns] for table in tables if set(columns) <= set(table)]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=columns)
+    return true_probabilities(cached_store(url))

@@ -23,6 +23,7 @@ STACK_PORTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "late_logistic": (("ecg_3", "ehr_3"), ("ehr_3",)),
     "level_mean": (PORTS["m1"], EHR_PORTS),
 }
+BEST_LEVELS = "best_levels"  # the mean of each modality's level k*, which only the held-out ports can tell
 FITTED = ("late_logistic",)  # the others are means of their ports
 
 

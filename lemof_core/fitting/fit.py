@@ -27,11 +27,12 @@ from lemof_core.fusion.contract import StagedFusionNet
 from lemof_core.fusion.fold_model import FoldModel, make_rival
 from lemof_core.fusion.joint import TREES, Joint
 from lemof_core.fusion.lemof import LemofModel
-from lemof_core.port_stack import STACK_PORTS, PortStack, fit_port_stack, stack_ports
+from lemof_core.port_stack import BEST_LEVELS, STACK_PORTS, PortStack, fit_port_stack, stack_ports
 from lemof_core.training import Progress
 
 LEMOF = ("lemof", "lemof_m1", "lemof_m2")
-FUSIONS = (*LEMOF, *STACK_PORTS, *NETS, *TREES)
+PLAIN = (*STACK_PORTS, BEST_LEVELS)  # they read nothing but level predictions
+FUSIONS = (*LEMOF, *PLAIN, *NETS, *TREES)
 BETWEEN_STAGES = tuple(name for name, net in NETS.items() if isinstance(net, type) and issubclass(net, StagedFusionNet))
 
 
@@ -84,7 +85,7 @@ def fit_on(stage: StageOne, config: RunConfig, *, progress: Progress = quiet) ->
     for number, joint in enumerate(joints):
         if joint is not None:
             stage.set_joint(number, joint)
-    inputs = {path: _read_ports(config, path, joints) for path in (("both", "ehr") if stage.has_ecg else ("ehr",))}
+    inputs = {path: _read_ports(stage, config, path, joints) for path in _paths(stage)}
     refits = {path: _refit_of(config, read) for path, read in inputs.items()}
     decisions: dict[str, Decision | PortStack] = {}
     for path, read in inputs.items():
@@ -116,7 +117,7 @@ def _fit_joints(
 ) -> tuple[list[Joint | None], PairChoice | None, dict[str, int]]:
     """Return each fold's reader of both modalities, the choice of Module 2's levels, and the epochs that were kept."""
     n_folds = len(stage.stages)
-    if not stage.has_ecg or config.fusion == "lemof_m1" or config.fusion in STACK_PORTS:
+    if not stage.has_ecg or config.fusion == "lemof_m1" or config.fusion in PLAIN:
         return [None] * n_folds, None, {}
     if config.fusion in LEMOF:
         return fit_module_two(stage, config, progress)
@@ -139,16 +140,22 @@ def _fit_joints(
     return joints, None, kept
 
 
-def _read_ports(config: RunConfig, path: str, joints: list[Joint | None]) -> tuple[str, ...]:
+def _paths(stage: StageOne) -> tuple[str, ...]:
+    return ("both", "ehr") if stage.has_ecg else ("ehr",)
+
+
+def _read_ports(stage: StageOne, config: RunConfig, path: str, joints: list[Joint | None]) -> tuple[str, ...]:
     """Return the ports that the run's decision reads on a path."""
     if config.fusion in STACK_PORTS:
         return stack_ports(config.fusion, path)
+    if config.fusion == BEST_LEVELS:
+        kind = "m1" if path == "both" else "ehr"
+        held = stage.held(path, PORTS[kind])
+        k_star = fit_decision(held.ports, held.labels, held.fold_of, path=kind, config=config.decision).k_star
+        return tuple(f"{modality}_{level}" for modality, level in k_star.items())
     if config.fusion in LEMOF:
-        return (
-            PORTS["ehr"]
-            if path == "ehr"
-            else {"lemof": PORTS["both"], "lemof_m1": PORTS["m1"]}.get(config.fusion, ("cross",))
-        )
+        of_both = {"lemof": PORTS["both"], "lemof_m1": PORTS["m1"], "lemof_m2": ("cross",)}
+        return PORTS["ehr"] if path == "ehr" else of_both[config.fusion]
     handles_missing = all(joint is not None and joint.handles_missing_ecg for joint in joints)
     return ("cross",) if path == "both" or handles_missing else stack_ports("ehr_only", "ehr")
 

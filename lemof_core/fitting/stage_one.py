@@ -6,6 +6,7 @@ LeMoF and everything it is compared with start from the same Stage 1: same folds
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -55,44 +56,71 @@ def fit_stage_one(
     also: rows that nothing is fitted on but whose levels are wanted too, computed once for many fits.
     Raises ModelMistake where a class is missing from what the networks learn from.
     """
-    used = {name: splits.get(name, np.empty(0, dtype=np.int64)) for name in ("train", "val", "meta", "cal")}
-    labels = arrays.labels[used["train"]]
-    if not enough(labels, at_least=2):
-        raise ModelMistake(
-            f"training needs at least 2 samples of each class in train, however: n = {len(labels)}, "
-            f"events = {int(labels.sum())}; ingest more patients"
-        )
-    scaler = Scaler.fit(arrays, used["train"])
-    cohort = scaler.transform(arrays)
-    folds = make_folds(arrays, used, config)
-    files = LevelFiles(kept_in, cohort, used["val"], config, scaler)
-    wanted = [(modality, number) for number in range(len(folds)) for modality in ("ecg", "ehr")]
-    found: dict[tuple[str, int], Fitted] = {
-        (modality, number): files.load(modality, folds[number], config.seed + number) for modality, number in wanted
-    }
-    missing = [key for key in wanted if found[key] is None]
-    tasks = [
-        partial(_fit_one, modality, cohort, folds[number], used["val"], config, scaler, number, len(folds))
-        for modality, number in missing
-    ]
-    fitted = run_all(tasks, parallel=len(used["train"]) >= MANY, progress=progress)
-    for (modality, number), made in zip(missing, fitted, strict=True):
-        found[modality, number] = made
-        if made is not None:
-            files.keep(modality, folds[number], config.seed + number, *made)
-    stages = [_fold_levels(fold, found["ecg", number], found["ehr", number]) for number, fold in enumerate(folds)]
-    return StageOne(cohort, scaler, stages, used, also)
+    setting = Setting.of(arrays, splits, config, kept_in)
+    found = setting.train(("ecg", "ehr"), progress)
+    folds = enumerate(setting.folds)
+    stages = [_fold_levels(fold, found["ecg", number], found["ehr", number]) for number, fold in folds]
+    return StageOne(setting.cohort, setting.scaler, stages, setting.splits, also)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What level predictors are trained in: scaled cohort, folds, and where trained ones are kept."""
+
+    config: RunConfig
+    cohort: ScaledCohort
+    scaler: Scaler
+    splits: dict[str, np.ndarray]
+    folds: list[Fold]
+    files: LevelFiles
+
+    @classmethod
+    def of(
+        cls, arrays: CohortArrays, splits: dict[str, np.ndarray], config: RunConfig, kept_in: Path | None
+    ) -> Setting:
+        """Return the setting; raise ModelMistake where train lacks a class."""
+        used = {name: splits.get(name, np.empty(0, dtype=np.int64)) for name in ("train", "val", "meta", "cal")}
+        labels = arrays.labels[used["train"]]
+        if not enough(labels, at_least=2):
+            raise ModelMistake(
+                f"training needs at least 2 samples of each class in train, however: n = {len(labels)}, "
+                f"events = {int(labels.sum())}; ingest more patients"
+            )
+        scaler = Scaler.fit(arrays, used["train"])
+        cohort = scaler.transform(arrays)
+        folds = make_folds(arrays, used, config)
+        return cls(config, cohort, scaler, used, folds, LevelFiles(kept_in, cohort, used["val"], config, scaler))
+
+    def train(self, modalities: Sequence[str], progress: Progress) -> dict[tuple[str, int], Fitted]:
+        """Return (modality, fold) -> its predictor, trained unless it was kept; new ones are kept."""
+        seed, n_folds = self.config.seed, len(self.folds)
+        wanted = [(modality, number) for number in range(n_folds) for modality in modalities]
+        found: dict[tuple[str, int], Fitted] = {
+            (modality, number): self.files.load(modality, self.folds[number], seed + number)
+            for modality, number in wanted
+        }
+        missing = [key for key in wanted if found[key] is None]
+        shared = (self.cohort, self.splits["val"], self.config, self.scaler)
+        tasks = [
+            partial(_fit_one, modality, self.folds[number], number, n_folds, *shared) for modality, number in missing
+        ]
+        fitted = run_all(tasks, parallel=len(self.splits["train"]) >= MANY, progress=progress)
+        for (modality, number), made in zip(missing, fitted, strict=True):
+            found[modality, number] = made
+            if made is not None:
+                self.files.keep(modality, self.folds[number], seed + number, *made)
+        return found
 
 
 def _fit_one(
     modality: str,
-    cohort: ScaledCohort,
     fold: Fold,
+    number: int,
+    n_folds: int,
+    cohort: ScaledCohort,
     val: np.ndarray,
     config: RunConfig,
     scaler: Scaler,
-    number: int,
-    n_folds: int,
     progress: Progress,
 ) -> Fitted:
     """Return a predictor of one fold; a function of its own, so that another process can be asked."""

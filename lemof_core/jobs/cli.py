@@ -231,6 +231,40 @@ def export(
     _carry_out("export", as_json, _with_store(db, False, lambda store, report: job.export(store, run, out, task=task)))
 
 
+@app.command()
+def benchmark(
+    table: Annotated[str, typer.Argument(help="table1, table2, table3, ablation or leak.")],
+    arm: Annotated[list[Arm] | None, typer.Option("--arm", help="Which arms; default both.")] = None,
+    seed: Annotated[list[int] | None, typer.Option("--seed", help="Random seeds; repeat it for several.")] = None,
+    pair: Annotated[
+        list[str] | None, typer.Option("--pair", help="Encoders, ECG+EHR; repeat it; default the table's own.")
+    ] = None,
+    fitting: Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")] = Fitting.oof5,  # type: ignore[attr-defined]
+    out: Annotated[Path | None, typer.Option("--out", help="Folder; default benchmark/TABLE beside the store.")] = None,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a table of the paper on the store's cohort, cell by cell; what is measured is not done again."""
+    from lemof_core.jobs import benchmark as job
+
+    how: dict[str, Any] = {
+        "arms": [one.value for one in arm or list(Arm)],
+        "seeds": seed or [0],
+        "pairs": [_pair(text) for text in pair] if pair else None,
+        "fitting": fitting.value,
+        "out": out,
+    }
+    work = _with_store(db, False, lambda store, report: job.benchmark(store, table, **how, progress=report))
+    _carry_out("benchmark", as_json, work)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ecg, plus, ehr = text.partition("+")
+    if not plus:
+        raise InputMistake(f"--pair takes two encoders as ECG+EHR, however: {text!r}")
+    return ecg, ehr
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one sentence on stderr and exit 2."""
     try:

@@ -119,7 +119,8 @@ def _inner_rows(store: Store, run_id: str, predicted: pd.DataFrame) -> list[dict
     scores = {port: ports[port].to_numpy(float) for port in [*levels, "cross"]}
     scores["late_mean"] = 0.5 * (scores["ecg_3"] + scores["ehr_3"])
     scores["all_levels_mean"] = np.mean([scores[level] for level in levels], axis=0)
-    scores["final_paired"] = p
+    # A rival's decision reads some ports only, and the store holds no others.
+    scores = {source: score for source, score in scores.items() if np.isfinite(score).all()} | {"final_paired": p}
     rows = []
     for source, score in scores.items():
         probability = score if source == "final_paired" else expit(score)

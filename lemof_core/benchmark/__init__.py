@@ -1,0 +1,1 @@
+"""The paper's tables, measured: cells (one fitted model each) in, small result files with intervals out."""

@@ -1,0 +1,64 @@
+"""Outcomes of cells on disk, one small file each: a benchmark that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+import lemof_core
+from lemof_core.batch import CohortArrays
+from lemof_core.benchmark.cells import Cell
+from lemof_core.benchmark.measure import Outcome
+
+
+class CellFiles:
+    """The outcomes below a folder that were measured on this cohort and these splits, with this program's version."""
+
+    def __init__(self, folder: Path, arrays: CohortArrays, splits: dict[str, np.ndarray]) -> None:
+        self.folder = folder
+        self._data = hashlib.sha256(lemof_core.__version__.encode())
+        for name in ("ecg_uv", "ecg_present", "series", "static", "labels", "aux"):
+            self._data.update(np.ascontiguousarray(getattr(arrays, name)).tobytes())
+        for name in sorted(splits):
+            self._data.update(name.encode() + np.ascontiguousarray(splits[name], dtype=np.int64).tobytes())
+
+    def path(self, cell: Cell) -> Path:
+        """Return where the cell's outcome lies, or will."""
+        digest = self._data.copy()
+        digest.update(json.dumps([asdict(cell), cell.config().to_json()], sort_keys=True).encode())
+        name = "-".join(part for part in (cell.ecg_encoder, cell.ehr_encoder, cell.fusion, cell.arm) if part)
+        return self.folder / f"{name}-{digest.hexdigest()[:12]}.npz"
+
+    def load(self, cell: Cell) -> Outcome | None:
+        """Return the outcome; None where it was not measured yet."""
+        path = self.path(cell)
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as found:
+            return Outcome(
+                logit=found["logit"],
+                threshold=found["threshold"],
+                seconds=float(found["seconds"]),
+                n_parameters=int(found["n_parameters"]),
+                epochs=float(found["epochs"]),
+            )
+
+    def keep(self, cell: Cell, outcome: Outcome) -> None:
+        """The outcome can be loaded by the next run of any table that has the cell."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.path(cell)
+        draft = path.with_suffix(".draft")
+        with draft.open("wb") as file:
+            np.savez(
+                file,
+                logit=outcome.logit,
+                threshold=outcome.threshold,
+                seconds=outcome.seconds,
+                n_parameters=outcome.n_parameters,
+                epochs=outcome.epochs,
+            )
+        draft.replace(path)

@@ -1,0 +1,132 @@
+"""What one number of a table is made with: a cell, its configuration, and the cells of each table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from lemof_core.config import RunConfig, preset
+
+PAPER_FUSIONS = ("daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "lemof")
+PLAIN = ("ecg_only", "ehr_only", "late", "late_logistic", "level_mean", "majority")
+RIVALS = ("daft_reverse", "early", "mlp", "boosted", "boosted_ecg")
+MODULES = ("ecg_only", "ehr_only", "lemof_m1", "lemof_m2", "lemof")
+LEMOF = ("lemof", "lemof_m1", "lemof_m2")
+NEVER_TUNED = ("lemof_m1", "boosted", "boosted_ecg", "best_levels", *PLAIN)  # there is nothing to train on with them
+ENCODERS = {
+    "ecg": ("baseline", "lstm", "resnet", "wavenet"),
+    "ehr": ("baseline", "ft_transformer", "tpc", "tabnet", "tab_transformer"),
+}
+PAPER_PAIR = ("wavenet", "ft_transformer")  # Tables 2 and 3
+ABLATION_PAIR = ("resnet", "ft_transformer")  # Fig. 3
+
+_PAPER, _ROBUST = preset("paper"), preset("robust")
+_LITERAL_CROSS, _FULL_CROSS = _PAPER.cross, _ROBUST.cross
+# From one preset to the other, each step on top of those above it.
+LADDER: dict[str, RunConfig] = {"paper": _PAPER}
+LADDER["+ stack on log-odds, weights >= 0, ridge to equal"] = replace(_PAPER, decision=_ROBUST.decision)
+LADDER["+ ECG encoder learns measured quantities"] = replace(
+    LADDER["+ stack on log-odds, weights >= 0, ridge to equal"], ecg_training=_ROBUST.ecg_training
+)
+LADDER["+ residual, 4 heads, norm, MLP head"] = replace(
+    LADDER["+ ECG encoder learns measured quantities"],
+    cross=replace(_FULL_CROSS, own_ehr_tokens=False, skip=False),
+)
+LADDER["+ skip from measured quantities and raw record"] = replace(
+    LADDER["+ residual, 4 heads, norm, MLP head"], cross=replace(_FULL_CROSS, own_ehr_tokens=False)
+)
+LADDER["robust"] = _ROBUST  # + Module 2's pair of levels, its own record tokens among them, by cross-validated gain
+LEVELS = {  # `robust`, but for the levels that Module 2 reads
+    "robust, levels k*": replace(_ROBUST, level_choice="k_star"),
+    "robust, levels 3 and 3": replace(_ROBUST, level_choice="fixed"),
+    "robust, levels drawn": replace(_ROBUST, level_choice="random"),
+}
+VARIANTS = LADDER | LEVELS
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """One model of a table. variant: a name of VARIANTS for LeMoF, else ""; arm: "" where it has no meaning."""
+
+    ecg_encoder: str
+    ehr_encoder: str
+    fusion: str
+    variant: str = ""
+    arm: str = "frozen"
+    fitting: str = "oof5"
+    seed: int = 0
+
+    def config(self) -> RunConfig:
+        """Return what the cell is fitted with; rivals get what LeMoF `robust` has."""
+        base = VARIANTS[self.variant or "robust"]
+        return preset(
+            base.preset,
+            ecg_encoder=self.ecg_encoder,
+            ehr_encoder=self.ehr_encoder,
+            fusion=self.fusion,
+            arm=self.arm or "frozen",
+            fitting=self.fitting,
+            seed=self.seed,
+            level_choice=base.level_choice,
+            ecg_training=base.ecg_training,
+            cross=base.cross,
+            decision=replace(base.decision, n_bootstrap=0),  # a table asks for no interval of one prediction
+        )
+
+    def stage(self) -> Cell:
+        """Return what says which Stage 1 the cell stands on: cells that agree in it share one."""
+        variant = "" if self.config().ecg_training == _ROBUST.ecg_training else "paper"
+        return Cell(self.ecg_encoder, self.ehr_encoder, "", variant, "", self.fitting, self.seed)
+
+
+def cells_of(
+    fusions: Iterable[str],
+    pairs: Iterable[tuple[str, str]],
+    arms: Sequence[str],
+    fitting: str,
+    seeds: Sequence[int],
+    variant: str = "robust",
+) -> list[Cell]:
+    """Return the cells of fusions over pairs of encoders, arms and seeds, less the arms that a fusion cannot have."""
+    found = []
+    for fusion, (ecg, ehr), seed in product(fusions, pairs, seeds):
+        possible = [""] if fusion in NEVER_TUNED else [a for a in arms if (fusion, a) != ("mmtm", "frozen")]
+        of_lemof = variant if fusion in LEMOF else ""
+        found += [Cell(ecg, ehr, fusion, of_lemof, arm, fitting, seed) for arm in possible]
+    return found
+
+
+def table_cells(
+    table: str,
+    *,
+    arms: Sequence[str],
+    fitting: str,
+    seeds: Sequence[int],
+    pairs: Sequence[tuple[str, str]] | None = None,
+) -> list[Cell]:
+    """Return the cells of a table, sorted so that those of one Stage 1 stand together.
+
+    table1: every pair, the paper's fusions and the plain ones; the other rivals on the paper's pair alone.
+    table2, table3: the modules on the paper's pair. ablation: modules, levels and the ladder on Fig. 3's pair.
+    leak: LeMoF on Fig. 3's pair, by all three fittings.
+    """
+    some = pairs or [ABLATION_PAIR if table in ("ablation", "leak") else PAPER_PAIR]
+    if table == "table1":
+        every = list(pairs or product(ENCODERS["ecg"], ENCODERS["ehr"]))
+        one = [pair for pair in every if pair == PAPER_PAIR]
+        found = cells_of((*PAPER_FUSIONS, *PLAIN), every, arms, fitting, seeds)
+        found += cells_of(RIVALS, one, arms, fitting, seeds) + cells_of(["lemof"], one, arms, fitting, seeds, "paper")
+    elif table in ("table2", "table3"):
+        found = cells_of(MODULES, some, arms, fitting, seeds)
+    elif table == "ablation":
+        found = cells_of((*MODULES, "best_levels", "level_mean", "late"), some, arms, fitting, seeds)
+        for variant in VARIANTS:
+            found += cells_of(["lemof"], some, arms, fitting, seeds, variant)
+    else:
+        found = [
+            cell
+            for how, variant in product(("naive", "holdout", "oof5"), ("robust", "paper"))
+            for cell in cells_of(["lemof"], some, arms, how, seeds, variant)
+        ]
+    return sorted(set(found), key=lambda cell: (cell.stage(), cell))

@@ -1,0 +1,65 @@
+"""Cells that share a Stage 1 in, what each fitted model says of the test rows out: levels are computed once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lemof_core.batch import CohortArrays
+from lemof_core.benchmark.cells import Cell
+from lemof_core.fitting.fit import fit_on
+from lemof_core.fitting.stage_one import StageOne, fit_stage_one
+from lemof_core.fusion.lemof import LemofModel
+from lemof_core.training import Progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one cell says of the n test rows: calibrated log-odds and the tuned cut of each row's path (NaN: none)."""
+
+    logit: np.ndarray
+    threshold: np.ndarray
+    seconds: float  # of the fit, Stage 1 left out
+    n_parameters: int  # of one fold's networks
+    epochs: float  # mean over folds of the epochs kept by what reads both modalities; NaN where nothing is trained
+
+
+def measure_group(
+    arrays: CohortArrays,
+    splits: dict[str, np.ndarray],
+    cells: Sequence[Cell],
+    kept_in: Path,
+    keep: Callable[[Cell, Outcome], None],
+    progress: Progress,
+) -> int:
+    """Hand each cell's outcome to `keep` once it is there, and return how many; the cells stand on one Stage 1."""
+    stage = fit_stage_one(arrays, splits, cells[0].config(), progress=progress, kept_in=kept_in, also=splits["test"])
+    for done, cell in enumerate(cells):
+        started = time.monotonic()
+        model = fit_on(stage, cell.config())
+        seconds = time.monotonic() - started
+        keep(cell, _outcome(stage, model, splits["test"], seconds))
+        progress(f"{cell.ecg_encoder} + {cell.ehr_encoder}: {cell.fusion} {cell.arm}".rstrip(), done + 1, len(cells))
+    return len(cells)
+
+
+def _outcome(stage: StageOne, model: LemofModel, test: np.ndarray, seconds: float) -> Outcome:
+    joints = [fold.joint for fold in model.folds]
+    ports = np.full((len(test), 7), np.nan)
+    threshold = np.full(len(test), np.nan)
+    for path, at in model.paths(stage.present[test]).items():
+        ports[at] = stage.model_ports(joints, path, test[at])
+        cut = model.calibration[path]["threshold"]
+        threshold[at] = np.nan if cut is None else cut
+    kept = [n for name, n in model.report["epochs_kept"].items() if not name.endswith(("label", "pretrain"))]
+    return Outcome(
+        logit=model.decide(ports).logits[:, 0],
+        threshold=threshold,
+        seconds=round(seconds, 1),
+        n_parameters=sum(tensor.numel() for tensor in model.folds[0].parameters()),
+        epochs=float(np.mean(kept)) if kept else float("nan"),
+    )

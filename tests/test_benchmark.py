@@ -1,0 +1,207 @@
+"""`lemof benchmark`: the cells of each table, what it writes, that it resumes, that its numbers are the runs' own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
+
+from cohort_db import read_results
+from cohort_db.errors import InputMistake
+from cohort_db.store import Store, open_store
+from dashboard.measured import read_measured
+from lemof_core.benchmark import cells as cells_module
+from lemof_core.benchmark.cell_files import CellFiles
+from lemof_core.benchmark.cells import ENCODERS, LADDER, VARIANTS, Cell, table_cells
+from lemof_core.benchmark.measure import Outcome
+from lemof_core.benchmark.tables import difference_rows, result_rows
+from lemof_core.config import RunConfig, preset
+from lemof_core.encoders import ECG_ENCODERS, EHR_ENCODERS
+from lemof_core.fitting.fit import FUSIONS
+from lemof_core.jobs import benchmark as job
+from lemof_core.jobs.bridge import load_cohort
+from lemof_core.jobs.cli import app
+from lemof_core.jobs.score import score
+from lemof_core.jobs.train import train
+
+PAIR = [("resnet", "baseline")]
+HOW: dict[str, Any] = {"arms": ["frozen", "finetuned"], "fitting": "holdout", "seeds": [0], "pairs": PAIR}
+
+
+@pytest.fixture(autouse=True)
+def few_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cells' own configurations, a few epochs long."""
+
+    def quick(name: str, **changes: Any) -> RunConfig:
+        full = preset(name, **changes)
+        return replace(
+            full,
+            n_folds=2,
+            ecg_training=replace(full.ecg_training, max_epochs=1, pretrain_epochs=0),
+            ehr_training=replace(full.ehr_training, max_epochs=1),
+            cross=replace(full.cross, max_epochs=1, d=8, n_heads=1),
+            net=replace(full.net, max_epochs=1, d=8),
+            tuning=replace(full.tuning, max_epochs=1),
+            decision=replace(full.decision, n_background=16, n_input_background=4),
+        )
+
+    monkeypatch.setattr(cells_module, "preset", quick)
+
+
+@pytest.fixture
+def store(demo_home: Path, tmp_path: Path) -> Store:
+    """A store of its own folder on the demo's samples, so that cells lie nowhere else."""
+    home = tmp_path / "bench"
+    home.mkdir()
+    for file in demo_home.iterdir():
+        if file.name in ("arrays", "raw"):
+            (home / file.name).symlink_to(file)
+    (home / "cohort.db").write_bytes((demo_home / "cohort.db").read_bytes())
+    return open_store(f"sqlite:///{home / 'cohort.db'}")
+
+
+def test_table_one_is_the_papers_grid_and_every_name_is_registered() -> None:
+    found = table_cells("table1", arms=["frozen", "finetuned"], fitting="oof5", seeds=[0])
+    assert set(ENCODERS["ecg"]) == set(ECG_ENCODERS) and set(ENCODERS["ehr"]) == set(EHR_ENCODERS)
+    assert len({(cell.ecg_encoder, cell.ehr_encoder) for cell in found}) == 20
+    for fusion in ("daft", "medfuse", "drfuse", "hyperfusion", "lemof"):
+        for arm in ("frozen", "finetuned"):
+            mine = [c for c in found if (c.fusion, c.arm) == (fusion, arm) and c.variant in ("", "robust")]
+            assert len(mine) == 20, (fusion, arm)
+    assert {cell.arm for cell in found if cell.fusion == "mmtm"} == {"finetuned"}
+    assert {cell.fusion for cell in found} <= set(FUSIONS)
+    assert len(set(found)) == len(found)
+    stages = [cell.stage() for cell in found]
+    assert stages == sorted(stages), "cells of one Stage 1 stand together"
+
+
+def test_the_ladder_leads_from_one_preset_to_the_other_a_step_a_row() -> None:
+    assert LADDER["paper"] == preset("paper") and LADDER["robust"] == preset("robust")
+    steps = list(LADDER.values())
+    for before, after in pairwise(steps):
+        changed = {name for name, value in before.to_json().items() if after.to_json()[name] != value}
+        assert changed and (after.preset == "robust" or len(changed) == 1), changed
+    assert len({str(config.to_json()) for config in VARIANTS.values()}) == len(VARIANTS)
+
+
+def test_a_rival_is_given_what_lemof_robust_has() -> None:
+    rival, lemof = (
+        Cell("wavenet", "tpc", name, variant).config() for name, variant in (("daft", ""), ("lemof", "robust"))
+    )
+    assert replace(rival, fusion="lemof") == lemof
+    assert (
+        rival.net.raw_view
+        and Cell("wavenet", "tpc", "daft").stage() == Cell("wavenet", "tpc", "lemof", "robust").stage()
+    )
+
+
+def outcome(logit: np.ndarray, cut: float = 0.5) -> Outcome:
+    return Outcome(logit, np.full(len(logit), cut), 1.0, 10, 2.0)
+
+
+def test_differences_are_lemofs_less_the_others_on_the_same_patients() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300).astype(float)
+    good, poor = y + rng.normal(size=300), rng.normal(size=300)
+    lemof = Cell("resnet", "tpc", "lemof", "robust", "frozen")
+    daft, other_pair = Cell("resnet", "tpc", "daft", "", "frozen"), Cell("lstm", "tpc", "daft", "", "frozen")
+    late, tuned = Cell("resnet", "tpc", "late", "", ""), Cell("resnet", "tpc", "daft", "", "finetuned")
+    outcomes = {
+        lemof: outcome(good),
+        daft: outcome(poor),
+        other_pair: outcome(poor),
+        late: outcome(good),
+        tuned: outcome(poor),
+    }
+    strata = {"all": np.ones(300, dtype=bool), "few": np.arange(300) < 3}
+    rows = pd.DataFrame(difference_rows(outcomes, y, np.arange(300), strata))
+    assert set(rows["fusion"]) == {"daft", "late"} and set(rows["arm"]) == {"frozen", ""}, "each with LeMoF beside it"
+    assert set(rows["stratum"]) == {"all"}, "three patients tell nothing"
+    by = rows.set_index(["fusion", "metric"])
+    expected = roc_auc_score(y, good) - roc_auc_score(y, poor)
+    assert by.loc[("daft", "auroc"), "value"] == pytest.approx(expected) and expected > 0.1
+    assert by.loc[("late", "auroc"), ["value", "lo", "hi"]].tolist() == [0, 0, 0]
+    right = ((1 / (1 + np.exp(-good))) >= 0.5) == (y == 1)
+    wrong = ((1 / (1 + np.exp(-poor))) >= 0.5) == (y == 1)
+    assert by.loc[("daft", "acc_tuned"), "value"] == pytest.approx(right.mean() - wrong.mean())
+
+
+def test_a_result_is_a_row_a_metric_and_a_cut_that_is_not_there_gives_none() -> None:
+    y = np.arange(40) % 2.0
+    rows = pd.DataFrame(
+        result_rows(
+            Cell("a", "b", "late"), outcome(y, float("nan")), y, np.arange(40), {"all": np.ones(40, dtype=bool)}
+        )
+    ).set_index("metric")
+    assert rows.loc["auroc", "value"] == 1 and rows.loc["auroc", ["n", "events"]].tolist() == [40, 20]
+    assert pd.isna(rows.loc["acc_tuned", "value"]) and rows.loc["acc_50", "value"] == 0.5
+    assert "cal_slope" in rows.index and "cal_intercept" not in rows.index
+
+
+def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> None:
+    told = job.benchmark(store, "table1", **HOW)
+    assert told["measured"] == told["cells"] == 17
+    out = Path(told["out"])
+    measured = read_measured(out)
+    assert measured is not None and measured.about.synthetic and measured.about.p_x is not None
+    assert set(measured.results["fusion"]) >= {"lemof", "daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "majority"}
+    assert len(measured.cells) == 17 and (measured.cells["n_parameters"] > 0).all()
+    first = {name: (out / name).read_text() for name in ("results.csv", "differences.csv", "cells.csv", "results.md")}
+    again = job.benchmark(store, "table1", **HOW)
+    assert again["measured"] == 0
+    assert first == {name: (out / name).read_text() for name in first}
+    more = job.benchmark(store, "table2", **HOW)
+    assert more["measured"] == 3, "LeMoF and single modalities are shared with table 1; M1 and M2's two arms are new"
+    by_disease = pd.read_csv(Path(more["out"]) / "results.csv")
+    assert len(set(by_disease["stratum"])) > 5
+    assert json.loads((out / "about.json").read_text())["command"].startswith(
+        "lemof benchmark table1 --fitting holdout"
+    )
+    store.close()
+
+
+def test_a_benchmark_that_was_stopped_goes_on_where_it_was(store: Store) -> None:
+    def stop(what: str, done: int, total: int) -> None:
+        if total == 17 and done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.benchmark(store, "table1", **HOW, progress=stop)
+    assert not (store.folder / "benchmark" / "table1").exists(), "no table of a part"
+    assert job.benchmark(store, "table1", **HOW)["measured"] == 17 - 5
+    store.close()
+
+
+def test_a_cells_numbers_are_those_of_the_run_that_train_and_score_make(store: Store) -> None:
+    cell = Cell("resnet", "baseline", "drfuse", "", "frozen", "holdout", 0)
+    cohort = load_cohort(store)
+    files = CellFiles(store.folder / "benchmark" / "cells", cohort.arrays, cohort.splits)
+    job.benchmark(store, "table1", **{**HOW, "arms": ["frozen"]})
+    measured = files.load(cell)
+    assert measured is not None
+    run_id = train(store, cell.config())["run_id"]
+    score(store, run_id, explain=False)
+    stored = read_results.predictions(store, run_id, "test").set_index("sample_id")["logit"]
+    names = [cohort.arrays.sample_ids[row] for row in cohort.splits["test"]]
+    np.testing.assert_allclose(measured.logit, stored.loc[names], atol=1e-5)
+    cuts = read_results.calibrations(store, run_id).set_index("path")["threshold"]
+    assert set(np.unique(measured.threshold[np.isfinite(measured.threshold)])) <= set(cuts.dropna())
+    store.close()
+
+
+def test_what_cannot_be_measured_is_said_in_one_sentence(store: Store) -> None:
+    with pytest.raises(InputMistake, match="unknown table 'table9'; known: table1, table2"):
+        job.benchmark(store, "table9")
+    with pytest.raises(InputMistake, match="unknown EHR encoder 'gru'; known: baseline, ft_transformer"):
+        job.benchmark(store, "table1", pairs=[("resnet", "gru")])
+    found = CliRunner().invoke(app, ["benchmark", "table1", "--pair", "resnet", "--db", store.url])
+    assert isinstance(found.exception, InputMistake) and "ECG+EHR" in str(found.exception)
+    store.close()
