@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.case_panel import panel_title
+from dashboard.case_reasons import SHOWN_AS_ZERO
 from dashboard.charts.waterfall import Scale, port_label, steps, sum_in_words, waterfall
 from dashboard.queries_case import Case
 from dashboard.wording import signed
@@ -24,8 +25,11 @@ def branches_panel(case: Case) -> None:
     parts = steps(case.branches, scale)
     largest = max(parts, key=lambda port: abs(parts[port]))
     moved = "raises" if parts[largest] > 0 else "lowers"
+    title = f"{port_label(largest)} {moved} most: {signed(parts[largest])}"
+    if abs(parts[largest]) < SHOWN_AS_ZERO:
+        title = "No branch moves this prediction"
     with st.container(horizontal=True, key="case-scale-controls", vertical_alignment="center", gap="xxsmall"):
-        panel_title(case, "branches", f"{port_label(largest)} {moved} most: {signed(parts[largest])}", width="content")
+        panel_title(case, "branches", title, width="content")
         st.segmented_control(
             "Scale", ["log-odds", "probability"], default="log-odds", key="scale", bind="query-params", required=True,
             label_visibility="collapsed", width="content",

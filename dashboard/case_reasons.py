@@ -16,6 +16,7 @@ from dashboard.queries_case import Case, Explained
 from dashboard.wording import signed
 
 N_REASONS = 3
+SHOWN_AS_ZERO = 0.005  # log-odds below it print as 0.00
 # RMSSD above a tenth of the mean RR: an irregular rhythm (Dash et al., Ann Biomed Eng 2009;37:1701).
 IRREGULAR_RMSSD_SHARE = 0.1
 _UNITS_OF_CARE = ("unit_cardiac", "unit_surgical", "unit_neuro")
@@ -49,7 +50,7 @@ def strongest_reasons(
     *,
     n: int = N_REASONS,
 ) -> list[Reason]:
-    """Return the n facts of the largest absolute attribution, strongest first.
+    """Return the n facts of the largest absolute attribution, strongest first, none that would read 0.00.
 
     Args:
         variables: the catalogue, indexed by name. latest: what the model saw last of each series.
@@ -57,7 +58,8 @@ def strongest_reasons(
             columns. ecg: the ECG that the model read, in words.
     """
     parts = grouped(explained)
-    chosen = sorted(parts, key=lambda name: -abs(parts[name]))[:n]
+    moving = [name for name in parts if abs(parts[name]) >= SHOWN_AS_ZERO]
+    chosen = sorted(moving, key=lambda name: -abs(parts[name]))[:n]
     return [Reason(_words(name, variables, latest, static, ecg), parts[name]) for name in chosen]
 
 
@@ -116,14 +118,22 @@ def ecg_words(numbers: Mapping[str, float], sex: str) -> str:
     return ", ".join(found)
 
 
-def reasons_panel(case: Case, explained: Explained | None, reasons: list[Reason]) -> None:
-    """Draw the reasons as a list; without explanations, the sentence that says so."""
-    if explained is None:
+def reasons_panel(case: Case, explained: Explained | None, reasons: list[Reason], fusion: str) -> None:
+    """Draw the reasons as a list; where there are none, the sentence that says why. fusion: the run's."""
+    if explained is None or not reasons:
         panel_title(case, "reasons", "Why")
-        st.caption("This run was scored without explanations: run `lemof score` again with a new run.")
+        st.caption(_why_not(explained, fusion))
         return
     panel_title(case, "reasons", "Why: the three strongest reasons")
     st.html(reasons_markup(explained, reasons))
+
+
+def _why_not(explained: Explained | None, fusion: str) -> str:
+    if explained is not None:
+        return "Neither the ECG nor the record moves this run's prediction: it says nearly the same of everybody."
+    if fusion.startswith("boosted"):
+        return "No gradient runs through boosted trees, so this run attributes nothing to single variables."
+    return "This run was scored without explanations: `lemof score` adds them."
 
 
 def reasons_markup(explained: Explained, reasons: list[Reason]) -> str:

@@ -127,6 +127,13 @@ def test_reasons_are_the_largest_attributions_with_the_summed_saliency_among_the
     assert [reason.attribution for reason in reasons] == pytest.approx([0.3, 0.25, -0.2])
 
 
+def test_what_would_read_nought_is_no_reason() -> None:
+    found = explained({"lactate": 0.004, "age": -0.3, "crp": 0.0})
+    reasons = strongest_reasons(found, VARIABLES, {}, static_words(FACTS), "rate 112")
+    assert [reason.words for reason in reasons] == ["Age 67 years"]
+    assert strongest_reasons(explained({"age": 0.001}), VARIABLES, {}, {}, "rate 112") == []
+
+
 def test_the_columns_of_the_care_unit_are_one_fact() -> None:
     parts = grouped(explained({"unit_cardiac": 0.1, "unit_neuro": -0.3, "age": 0.05}))
     assert parts == pytest.approx({"age": 0.05, "unit": -0.2})

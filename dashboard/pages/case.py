@@ -82,7 +82,7 @@ with right:
         numbers = {} if seen_ecg is None else queries_case.ecg_numbers(url, revision, seen_ecg)
         static, ecg = case_reasons.static_words(facts), case_reasons.ecg_words(numbers, facts["sex"])
         reasons = case_reasons.strongest_reasons(explained, variables, latest, static, ecg) if explained else []
-        case_reasons.reasons_panel(case, explained, reasons)
+        case_reasons.reasons_panel(case, explained, reasons, str(run["fusion"]) if run else "")
 # Where there is no paper to look at, the waterfall has its place.
 with right if record and not record.problem else left:
     branches_panel(case)

@@ -28,6 +28,9 @@ def main() -> None:
     run_id = run["run_id"]
     fitted = queries_results.fitted(url, revision, run_id)
     scores = queries_results.level_scores(url, revision, run_id)
+    if fitted["level_choices"].empty:
+        _no_levels(run)
+        return
     if scores.empty:
         not_scored("Levels")
     st.title("Levels")
@@ -45,6 +48,16 @@ def main() -> None:
     draw_collinearity(known[(known["split"] == split) & (known["path"] == "both")][LEVELS])
     draw_weights(fitted["stage_weights"])
     footer(run, split, some["sample_id"].nunique())
+
+
+def _no_levels(run: dict[str, Any]) -> None:
+    """Say that there is nothing to choose in this run, and where to look instead."""
+    st.title("Levels")
+    st.info(
+        f"A run of {run['fusion']} chooses no levels: only LeMoF's Module 1 weighs them. What the fusions reach "
+        "stands side by side on Methods."
+    )
+    st.page_link("dashboard/pages/methods.py", label="Compare the methods")
 
 
 def _controls(scores: pd.DataFrame) -> tuple[str, str]:
