@@ -30,6 +30,7 @@ from lemof_core.jobs import benchmark as job
 from lemof_core.jobs.bridge import load_cohort
 from lemof_core.jobs.cli import app
 from lemof_core.jobs.score import score
+from lemof_core.jobs.sensitivity import sensitivity
 from lemof_core.jobs.train import train
 
 PAIR = [("resnet", "baseline")]
@@ -194,6 +195,21 @@ def test_a_cells_numbers_are_those_of_the_run_that_train_and_score_make(store: S
     np.testing.assert_allclose(measured.logit, stored.loc[names], atol=1e-5)
     cuts = read_results.calibrations(store, run_id).set_index("path")["threshold"]
     assert set(np.unique(measured.threshold[np.isfinite(measured.threshold)])) <= set(cuts.dropna())
+    store.close()
+
+
+def test_other_landmarks_and_cuts_are_cohorts_of_their_own(store: Store, demo_home: Path) -> None:
+    how = {**HOW, "arms": ["frozen"], "t0_hours": [24.0, 48.0], "cut_days": [2.0]}
+    told = sensitivity(store, demo_home / "raw", demo_home / "raw" / "ecg", **how)
+    found = read_measured(Path(told["out"]))
+    assert found is not None and told["measured"] == told["cells"] == 6
+    assert set(found.results["stratum"]) == {"t0=24 cut=48"}, "48 h after admission a stay of 48 h is no question"
+    longer = found.results.query("metric == 'auroc' and fusion == 'lemof'")["events"].item()
+    own = load_cohort(store)
+    assert longer > own.arrays.labels[own.splits["test"]].sum(), "an earlier cut has more long stays"
+    assert sensitivity(store, demo_home / "raw", demo_home / "raw" / "ecg", **how)["measured"] == 0
+    with pytest.raises(InputMistake, match="at least 24 h beyond its landmark"):
+        sensitivity(store, demo_home / "raw", None, t0_hours=[24.0], cut_days=[1.5])
     store.close()
 
 

@@ -20,6 +20,7 @@ ENCODERS = {
 }
 PAPER_PAIR = ("wavenet", "ft_transformer")  # Tables 2 and 3
 ABLATION_PAIR = ("resnet", "ft_transformer")  # Fig. 3
+SENSITIVITY = ("lemof", "level_mean", "late", "ecg_only", "ehr_only", "majority")
 
 _PAPER, _ROBUST = preset("paper"), preset("robust")
 _LITERAL_CROSS, _FULL_CROSS = _PAPER.cross, _ROBUST.cross

@@ -233,7 +233,7 @@ def export(
 
 @app.command()
 def benchmark(
-    table: Annotated[str, typer.Argument(help="table1, table2, table3, ablation or leak.")],
+    table: Annotated[str, typer.Argument(help="table1, table2, table3, ablation, leak or sensitivity.")],
     arm: Annotated[list[Arm] | None, typer.Option("--arm", help="Which arms; default both.")] = None,
     seed: Annotated[list[int] | None, typer.Option("--seed", help="Random seeds; repeat it for several.")] = None,
     pair: Annotated[
@@ -241,11 +241,16 @@ def benchmark(
     ] = None,
     fitting: Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")] = Fitting.oof5,  # type: ignore[attr-defined]
     out: Annotated[Path | None, typer.Option("--out", help="Folder; default benchmark/TABLE beside the store.")] = None,
+    ehr: Annotated[Path | None, typer.Option("--ehr", help="sensitivity: folder of hosp/ and icu/.")] = None,
+    ecg: Annotated[Path | None, typer.Option("--ecg", help="sensitivity: folder of record_list.csv.")] = None,
+    t0_hours: Annotated[list[float] | None, typer.Option("--t0-hours", help="sensitivity: landmarks.")] = None,
+    cut_days: Annotated[list[float] | None, typer.Option("--cut-days", help="sensitivity: cuts.")] = None,
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a table of the paper on the store's cohort, cell by cell; what is measured is not done again."""
     from lemof_core.jobs import benchmark as job
+    from lemof_core.jobs import sensitivity as other
 
     how: dict[str, Any] = {
         "arms": [one.value for one in arm or list(Arm)],
@@ -254,7 +259,16 @@ def benchmark(
         "fitting": fitting.value,
         "out": out,
     }
-    work = _with_store(db, False, lambda store, report: job.benchmark(store, table, **how, progress=report))
+    if table != "sensitivity":
+        work = _with_store(db, False, lambda store, report: job.benchmark(store, table, **how, progress=report))
+    elif ehr is None:
+        raise InputMistake(
+            "sensitivity ingests the raw folders anew for each landmark and cut: name them by --ehr and --ecg"
+        )
+    else:
+        given = {"t0_hours": t0_hours, "cut_days": cut_days}
+        how |= {name: values for name, values in given.items() if values}
+        work = _with_store(db, True, lambda store, report: other.sensitivity(store, ehr, ecg, **how, progress=report))
     _carry_out("benchmark", as_json, work)
 
 

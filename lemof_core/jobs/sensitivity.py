@@ -1,0 +1,82 @@
+"""`lemof benchmark sensitivity`: the same raw folders ingested with other landmarks and cuts, LeMoF measured on each.
+
+The paper names neither. Each pair of them is a cohort and a store of its own, below `benchmark/sensitivity` beside the
+user's store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cohort_db.cohort import CohortRules
+from cohort_db.errors import InputMistake
+from cohort_db.store import Store, open_store
+from lemof_core.benchmark.cells import ABLATION_PAIR, SENSITIVITY, cells_of
+from lemof_core.jobs.benchmark import measured, refuse_unknown
+from lemof_core.jobs.benchmark_files import Part, write_table
+from lemof_core.jobs.ingest import ingest
+from lemof_core.jobs.progress import Report, quiet
+
+T0_HOURS = (12.0, 24.0, 48.0)
+CUT_DAYS = (2.0, 3.0, 5.0, 7.0)
+LEAST_BEYOND_H = 24.0  # a cut closer to the landmark asks for what is nearly known
+
+
+def sensitivity(
+    store: Store,
+    ehr: Path,
+    ecg: Path | None,
+    *,
+    t0_hours: Sequence[float] = T0_HOURS,
+    cut_days: Sequence[float] = CUT_DAYS,
+    arms: Sequence[str] = ("frozen",),
+    fitting: str = "oof5",
+    seeds: Sequence[int] = (0,),
+    pairs: Sequence[tuple[str, str]] | None = None,
+    out: Path | None = None,
+    progress: Report = quiet,
+) -> dict[str, Any]:
+    """Measure LeMoF beside plain rivals for every landmark and every cut at least 24 h after it.
+
+    The files of the table are left in `out`. The user's store is not changed. What is ingested or measured already is
+    not done again. Raises InputMistake where no cut lies far enough from a landmark.
+    """
+    refuse_unknown(pairs)
+    wanted = [(t0, cut) for t0, cut in product(t0_hours, cut_days) if 24 * cut - t0 >= LEAST_BEYOND_H]
+    if not wanted:
+        raise InputMistake(
+            f"a cut must lie at least {LEAST_BEYOND_H:g} h beyond its landmark, however: landmarks {list(t0_hours)} h, "
+            f"cuts {list(cut_days)} days"
+        )
+    cells = cells_of(SENSITIVITY, pairs or [ABLATION_PAIR], arms, fitting, seeds)
+    folder = store.folder / "benchmark" / "sensitivity"
+    parts: list[Part] = []
+    n_measured = 0
+    with ExitStack() as stack:
+        for done, (t0, cut) in enumerate(wanted):
+            name = f"t0={t0:g} cut={24 * cut:g}"
+            home = folder / name.replace(" ", "-")
+            home.mkdir(parents=True, exist_ok=True)
+            other = stack.enter_context(closing(open_store(f"sqlite:///{home / 'cohort.db'}", create=True)))
+            ingest(other, ehr, ecg, rules=CohortRules(t0_hours=t0, cut_days=cut), progress=progress)
+            cohort, outcomes, new = measured(other, cells, progress)
+            n_measured += new
+            everybody = {name: np.ones(len(cohort.splits["test"]), dtype=bool)}
+            parts.append(Part(other, cohort, outcomes, everybody))
+            progress("landmarks and cuts", done + 1, len(wanted))
+        command = f"lemof benchmark sensitivity --fitting {fitting}" + "".join(f" --arm {arm}" for arm in arms)
+        command += "".join(f" --t0-hours {t0:g}" for t0 in t0_hours) + "".join(f" --cut-days {c:g}" for c in cut_days)
+        n_results = write_table(parts, command, out or folder, progress)
+    return {
+        "table": "sensitivity",
+        "cells": len(cells) * len(wanted),
+        "measured": n_measured,
+        "results": n_results,
+        "out": str(out or folder),
+    }
