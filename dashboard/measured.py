@@ -17,6 +17,7 @@ import pandas as pd
 from cohort_db.errors import InputMistake
 
 SHIPPED = Path(__file__).resolve().parents[1] / "assets" / "benchmark"
+BY_ECG = ("with ECG", "without ECG")  # strata that every table has beside "all"
 TABLES = ("table1", "table2", "table3", "ablation", "sensitivity", "leak")
 CELL = ("ecg_encoder", "ehr_encoder", "fusion", "variant", "arm", "fitting", "seed")
 _NUMBER = (*CELL, "stratum", "metric")

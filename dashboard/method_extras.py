@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.forest import forest
-from dashboard.measured import Measured
+from dashboard.measured import BY_ECG, Measured
 from dashboard.method_scores import Choice, chosen, over_seeds
 from dashboard.method_words import arm_label, contender_label, method_label, metric_label, pair_label, three
 from dashboard.plain_table import plain_table
@@ -32,7 +32,7 @@ def draw_ladder(name: str, one: Measured, metric: str) -> None:
     """Draw the rows of a table that the paper does not print, as a forest; AUROC where the metric was not measured."""
     results = one.results
     metric = metric if (results["metric"] == metric).any() else "auroc"
-    rows = results[results["metric"] == metric]
+    rows = results[(results["metric"] == metric) & ~results["stratum"].isin(BY_ECG)]
     st.subheader(TITLES[name])
     if rows.empty:
         st.info(f"No AUROC is measured in `{name}`.")

@@ -51,8 +51,8 @@ class CrossAttentionConfig:
 class NetConfig:
     """How a rival's network is built and trained."""
 
-    d: int = 64  # width of its hidden layers
-    dropout: float = 0.3  # of its hidden layers
+    d: int = 96  # width of its hidden layers, that of Module 2
+    dropout: float = 0.5  # of its hidden layers, that of Module 2's head
     raw_view: bool = True  # its head reads what LeMoF's skip reads: the ECG's read-out quantities and raw EHR facts
     max_epochs: int = 14  # passes over the training rows
     patience: int = 3  # epochs without a better validation loss
@@ -75,7 +75,7 @@ class DecisionConfig:
 
     link: str = "logit"  # G reads standardised level logits, or "prob": plain probabilities (paper)
     nonnegative: bool = True  # weights >= 0
-    penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)  # ridge towards equal weights, chosen by nested CV
+    penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)  # ridge towards equal weights, chosen by cross-validation
     n_bootstrap: int = 200  # refits for k* frequencies and prediction intervals
     n_background: int = 256  # port rows that absent players are averaged over
     n_input_background: int = 16  # whole patients that input_phi averages over

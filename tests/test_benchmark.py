@@ -18,6 +18,7 @@ from cohort_db import read_results
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store, open_store
 from dashboard.measured import read_measured
+from lemof_core.benchmark import cell_files
 from lemof_core.benchmark import cells as cells_module
 from lemof_core.benchmark.cell_files import CellFiles
 from lemof_core.benchmark.cells import ENCODERS, LADDER, VARIANTS, Cell, table_cells
@@ -132,7 +133,7 @@ def test_differences_are_lemofs_less_the_others_on_the_same_patients() -> None:
     assert by.loc[("late", "auroc"), ["value", "lo", "hi"]].tolist() == [0, 0, 0]
     right = ((1 / (1 + np.exp(-good))) >= 0.5) == (y == 1)
     wrong = ((1 / (1 + np.exp(-poor))) >= 0.5) == (y == 1)
-    assert by.loc[("daft", "acc_tuned"), "value"] == pytest.approx(right.mean() - wrong.mean())
+    assert by.loc[("daft", "acc_50"), "value"] == pytest.approx(right.mean() - wrong.mean())
 
 
 def test_a_result_is_a_row_a_metric_and_a_cut_that_is_not_there_gives_none() -> None:
@@ -149,12 +150,12 @@ def test_a_result_is_a_row_a_metric_and_a_cut_that_is_not_there_gives_none() -> 
 
 def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> None:
     told = job.benchmark(store, "table1", **HOW)
-    assert told["measured"] == told["cells"] == 17
+    assert told["measured"] == told["cells"] == 19
     out = Path(told["out"])
     measured = read_measured(out)
     assert measured is not None and measured.about.synthetic and measured.about.p_x is not None
     assert set(measured.results["fusion"]) >= {"lemof", "daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "majority"}
-    assert len(measured.cells) == 17 and (measured.cells["n_parameters"] > 0).all()
+    assert len(measured.cells) == 19 and (measured.cells["n_parameters"] > 0).sum() == 18, "majority reads nothing"
     first = {name: (out / name).read_text() for name in ("results.csv", "differences.csv", "cells.csv", "results.md")}
     again = job.benchmark(store, "table1", **HOW)
     assert again["measured"] == 0
@@ -162,7 +163,13 @@ def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> 
     more = job.benchmark(store, "table2", **HOW)
     assert more["measured"] == 3, "LeMoF and single modalities are shared with table 1; M1 and M2's two arms are new"
     by_disease = pd.read_csv(Path(more["out"]) / "results.csv")
-    assert len(set(by_disease["stratum"])) > 5
+    assert {"all", "with ECG", "without ECG"} < set(by_disease["stratum"]) and by_disease["stratum"].nunique() > 8
+    narrow = job.benchmark(store, "table1", **{**HOW, "arms": ["frozen"]})
+    assert narrow["measured"] == 0 and narrow["cells"] == 19, "a narrower question does not narrow the table"
+    parts = pd.read_csv(out / "results.csv").query("metric == 'auroc' and fusion == 'daft'")
+    for _, one in parts.groupby("arm"):
+        sizes = one.set_index("stratum")["n"]
+        assert sizes["with ECG"] + sizes["without ECG"] == sizes["all"]
     assert json.loads((out / "about.json").read_text())["command"].startswith(
         "lemof benchmark table1 --fitting holdout"
     )
@@ -171,13 +178,13 @@ def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> 
 
 def test_a_benchmark_that_was_stopped_goes_on_where_it_was(store: Store) -> None:
     def stop(what: str, done: int, total: int) -> None:
-        if total == 17 and done == 5:
+        if total == 19 and done == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         job.benchmark(store, "table1", **HOW, progress=stop)
     assert not (store.folder / "benchmark" / "table1").exists(), "no table of a part"
-    assert job.benchmark(store, "table1", **HOW)["measured"] == 17 - 5
+    assert job.benchmark(store, "table1", **HOW)["measured"] == 19 - 5
     store.close()
 
 
@@ -210,6 +217,33 @@ def test_other_landmarks_and_cuts_are_cohorts_of_their_own(store: Store, demo_ho
     assert sensitivity(store, demo_home / "raw", demo_home / "raw" / "ecg", **how)["measured"] == 0
     with pytest.raises(InputMistake, match="at least 24 h beyond its landmark"):
         sensitivity(store, demo_home / "raw", None, t0_hours=[24.0], cut_days=[1.5])
+    store.close()
+
+
+def test_other_code_or_other_names_are_other_cells(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort, cell = load_cohort(store), Cell("resnet", "baseline", "daft")
+
+    def path(**changes: Any) -> str:
+        arrays = replace(cohort.arrays, **changes)
+        return CellFiles(store.folder, arrays, cohort.splits).path(cell).name
+
+    plain = path()
+    assert path() == plain
+    assert path(series_names=cohort.arrays.series_names[::-1]) != plain
+    assert path(subject_ids=cohort.arrays.subject_ids[::-1]) != plain
+    monkeypatch.setattr(cell_files, "_SOURCES", ("fusion/daft.py",))
+    assert path() != plain
+    store.close()
+
+
+def test_costs_count_what_the_prediction_reads(store: Store) -> None:
+    out = Path(job.benchmark(store, "table1", **HOW)["out"])
+    cells = pd.read_csv(out / "cells.csv", keep_default_na=False)
+    count = {(row.fusion, row.arm): row.n_parameters for row in cells.itertuples() if row.variant in ("", "robust")}
+    assert count["majority", ""] == 0
+    assert count["late", ""] == count["ecg_only", ""] + count["ehr_only", ""]
+    assert count["daft", "frozen"] == count["daft", "finetuned"] > count["late", ""]
+    assert count["lemof", "finetuned"] > count["lemof", "frozen"], "its stack reads the levels of Stage 1 too"
     store.close()
 
 

@@ -147,9 +147,10 @@ def test_plain_rivals_are_one_logistic_on_their_ports(stage: StageOne, fusion: s
     out = model.predict(stage.cohort, rows)
     raw, final = out.intermediates["raw"], out.logits[:, 0]
     if fusion == "majority":
-        cal = parts()["cal"][stage.present[parts()["cal"]]]
-        rate = made_up_cohort().labels[cal].mean()
-        np.testing.assert_allclose(final, np.log(rate / (1 - rate)), atol=1e-9)
+        rate = made_up_cohort().labels[parts()["cal"]].mean()
+        everybody = model.predict(stage.cohort, TEST).logits[:, 0]
+        np.testing.assert_allclose(everybody, np.log(rate / (1 - rate)), atol=1e-9)
+        assert [facts["threshold"] for facts in model.calibration.values()] == [0.5, 0.5]
     elif fusion != "late_logistic":
         np.testing.assert_allclose(raw, ports[:, read].mean(1), atol=1e-5)
         assert np.all(np.diff(final[np.argsort(raw)]) >= 0), "a calibrator keeps the order"
@@ -161,6 +162,9 @@ def test_names_and_arms_that_cannot_be_are_refused_before_anything_is_fitted() -
         fit(arrays, parts(), replace(BASE, fusion="late_median"))
     with pytest.raises(ModelMistake, match="no frozen form; take --arm finetuned"):
         fit(arrays, parts(), replace(BASE, fusion="mmtm"))
+    for fusion in ("late", "boosted", "lemof_m1"):
+        with pytest.raises(ModelMistake, match="nothing to fine-tune encoders with"):
+            fit(arrays, parts(), replace(BASE, fusion=fusion, arm="finetuned"))
     with pytest.raises(ModelMistake, match="arm must be one of frozen, finetuned"):
         replace(BASE, arm="thawed")
     with pytest.raises(ModelMistake, match=r"unknown ECG encoder 'resnet50'; known: baseline, lstm, resnet, wavenet"):
@@ -173,7 +177,22 @@ def test_without_ecgs_a_rival_is_its_record_alone(fusion: str) -> None:
     arm = "finetuned" if fusion == "mmtm" else "frozen"
     model = fit(arrays, parts(), replace(BASE, fusion=fusion, arm=arm))
     assert set(model.decisions) == {"ehr"} and "ecg path" in model.report["not_estimable"]
+    assert (fusion in model.report["not_estimable"]) == (fusion in ("daft", "mmtm", "boosted_ecg"))
     assert np.isfinite(model.predict(model.scaler.transform(arrays), TEST).logits).all()
+
+
+@pytest.mark.parametrize("fusion", ["daft", "drfuse", "boosted_ecg"])
+def test_a_cohort_without_validation_patients_is_fitted_all_the_same(fusion: str) -> None:
+    whole = parts()
+    some = {**whole, "val": whole["val"][:0]}
+    model = fit(made_up_cohort(), some, replace(BASE, fusion=fusion, fitting="holdout"))
+    assert np.isfinite(model.predict(model.scaler.transform(made_up_cohort()), TEST).logits).all()
+
+
+def test_a_rival_that_needs_an_ecg_is_lemofs_record_without_one(stage: StageOne) -> None:
+    absent = TEST[~stage.present[TEST]]
+    daft, lemof = (model_of(stage, name, "frozen").predict(stage.cohort, absent).logits for name in ("daft", "lemof"))
+    np.testing.assert_array_equal(daft, lemof)
 
 
 def test_m2_reads_the_levels_that_its_choice_names(stage: StageOne) -> None:

@@ -200,3 +200,19 @@ def test_a_new_file_is_seen_without_a_restart(own_home_of: Path, monkeypatch: py
     app, _ = opened(own_home_of, monkeypatch)
     write_benchmark(own_home_of / "benchmark", PAIRS[:5], extras=False)
     assert "5 of 20 pairs measured" in said(app.run())
+
+
+def test_the_groups_with_and_without_an_ecg_are_neither_diseases_nor_steps(
+    measured_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "by-ecg"
+    shutil.copytree(measured_home, home)
+    _, before = opened(measured_home, monkeypatch)
+    for folder in (home / "benchmark").iterdir():
+        results = pd.read_csv(folder / "results.csv", dtype=str, keep_default_na=False)
+        first = results.drop_duplicates(
+            [name for name in results if name not in ("stratum", "n", "events", "value", "lo", "hi")]
+        )
+        parts = [first.assign(stratum=name, value="0.123") for name in ("with ECG", "without ECG")]
+        pd.concat([results, *parts]).to_csv(folder / "results.csv", index=False)
+    assert opened(home, monkeypatch)[1] == before

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import published, queries_cohort
-from dashboard.measured import TABLES, About, Measured
+from dashboard.measured import BY_ECG, TABLES, About, Measured
 from dashboard.method_comparison import draw_comparison
 from dashboard.method_differences import FIRST_PAIR, draw_differences
 from dashboard.method_extras import TITLES, draw_cost, draw_ladder
@@ -153,7 +153,7 @@ def _scores(one: Measured | None, choice: Choice, metric: str, setting: str, pai
     """
     if one is None:
         return pd.DataFrame(columns=[setting, "contender", "value", "lo", "hi", "n_seeds", "n", "events", "seeds"])
-    rows = one.results[one.results["metric"] == metric]
+    rows = one.results[(one.results["metric"] == metric) & ~one.results["stratum"].isin(BY_ECG)]
     rows = chosen(rows[(rows["stratum"] == "all") == (setting == "pair")], choice)
     if pair:
         ecg, ehr = pair.split("|")

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-import lemof_core
 from lemof_core.batch import CohortArrays
 from lemof_core.benchmark.cells import Cell
 from lemof_core.benchmark.measure import Outcome
+from lemof_core.fitting.level_files import source_digest
+
+# All that a number hangs on: any of it changed, and a cell is measured anew.
+_SOURCES = ("*.py", "encoders/*.py", "fusion/*.py", "fitting/*.py", "benchmark/measure.py")
 
 
 class CellFiles:
-    """The outcomes below a folder that were measured on this cohort and these splits, with this program's version."""
+    """The outcomes below a folder that were measured on this cohort and these splits, by the very code that is here."""
 
     def __init__(self, folder: Path, arrays: CohortArrays, splits: dict[str, np.ndarray]) -> None:
         self.folder = folder
-        self._data = hashlib.sha256(lemof_core.__version__.encode())
-        for name in ("ecg_uv", "ecg_present", "series", "static", "labels", "aux"):
+        self._data = source_digest(_SOURCES)
+        for name in ("subject_ids", "ecg_uv", "ecg_present", "series", "static", "labels", "aux"):
             self._data.update(np.ascontiguousarray(getattr(arrays, name)).tobytes())
+        names = (arrays.sample_ids, arrays.series_names, arrays.static_names, arrays.aux_names)
+        self._data.update(json.dumps(names).encode())
         for name in sorted(splits):
             self._data.update(name.encode() + np.ascontiguousarray(splits[name], dtype=np.int64).tobytes())
 
@@ -47,6 +51,16 @@ class CellFiles:
                 epochs=float(found["epochs"]),
             )
 
+    def known(self) -> list[Cell]:
+        """Return the cells whose outcomes lie here and still hold."""
+        found = []
+        for path in sorted(self.folder.glob("*.npz")):
+            with np.load(path, allow_pickle=False) as told:
+                cell = Cell(**json.loads(str(told["cell"])))
+            if self.path(cell) == path:
+                found.append(cell)
+        return found
+
     def keep(self, cell: Cell, outcome: Outcome) -> None:
         """The outcome can be loaded by the next run of any table that has the cell."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +69,7 @@ class CellFiles:
         with draft.open("wb") as file:
             np.savez(
                 file,
+                cell=json.dumps(asdict(cell)),
                 logit=outcome.logit,
                 threshold=outcome.threshold,
                 seconds=outcome.seconds,

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from lemof_core.config import RunConfig, preset
+from lemof_core.fitting.fit import LEMOF, TUNABLE
 
 PAPER_FUSIONS = ("daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "lemof")
 PLAIN = ("ecg_only", "ehr_only", "late", "late_logistic", "level_mean", "majority")
 RIVALS = ("daft_reverse", "early", "mlp", "boosted", "boosted_ecg")
 MODULES = ("ecg_only", "ehr_only", "lemof_m1", "lemof_m2", "lemof")
-LEMOF = ("lemof", "lemof_m1", "lemof_m2")
-NEVER_TUNED = ("lemof_m1", "boosted", "boosted_ecg", "best_levels", *PLAIN)  # there is nothing to train on with them
 ENCODERS = {
     "ecg": ("baseline", "lstm", "resnet", "wavenet"),
     "ehr": ("baseline", "ft_transformer", "tpc", "tabnet", "tab_transformer"),
@@ -30,12 +29,12 @@ LADDER["+ stack on log-odds, weights >= 0, ridge to equal"] = replace(_PAPER, de
 LADDER["+ ECG encoder learns measured quantities"] = replace(
     LADDER["+ stack on log-odds, weights >= 0, ridge to equal"], ecg_training=_ROBUST.ecg_training
 )
-LADDER["+ residual, 4 heads, norm, MLP head"] = replace(
+LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"] = replace(
     LADDER["+ ECG encoder learns measured quantities"],
     cross=replace(_FULL_CROSS, own_ehr_tokens=False, skip=False),
 )
 LADDER["+ skip from measured quantities and raw record"] = replace(
-    LADDER["+ residual, 4 heads, norm, MLP head"], cross=replace(_FULL_CROSS, own_ehr_tokens=False)
+    LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"], cross=replace(_FULL_CROSS, own_ehr_tokens=False)
 )
 LADDER["robust"] = _ROBUST  # + Module 2's pair of levels, its own record tokens among them, by cross-validated gain
 LEVELS = {  # `robust`, but for the levels that Module 2 reads
@@ -92,7 +91,7 @@ def cells_of(
     """Return the cells of fusions over pairs of encoders, arms and seeds, less the arms that a fusion cannot have."""
     found = []
     for fusion, (ecg, ehr), seed in product(fusions, pairs, seeds):
-        possible = [""] if fusion in NEVER_TUNED else [a for a in arms if (fusion, a) != ("mmtm", "frozen")]
+        possible = [""] if fusion not in TUNABLE else [a for a in arms if (fusion, a) != ("mmtm", "frozen")]
         of_lemof = variant if fusion in LEMOF else ""
         found += [Cell(ecg, ehr, fusion, of_lemof, arm, fitting, seed) for arm in possible]
     return found
@@ -108,7 +107,8 @@ def table_cells(
 ) -> list[Cell]:
     """Return the cells of a table, sorted so that those of one Stage 1 stand together.
 
-    table1: every pair, the paper's fusions and the plain ones; the other rivals on the paper's pair alone.
+    table1: every pair, the paper's fusions and the plain ones, LeMoF also with the levels k*; the other rivals on the
+    paper's pair alone.
     table2, table3: the modules on the paper's pair. ablation: modules, levels and the ladder on Fig. 3's pair.
     leak: LeMoF on Fig. 3's pair, by all three fittings.
     """
@@ -117,6 +117,8 @@ def table_cells(
         every = list(pairs or product(ENCODERS["ecg"], ENCODERS["ehr"]))
         one = [pair for pair in every if pair == PAPER_PAIR]
         found = cells_of((*PAPER_FUSIONS, *PLAIN), every, arms, fitting, seeds)
+        # Without the search over levels and without tokens of its own: LeMoF with no more than its rivals have.
+        found += cells_of(["lemof"], every, arms, fitting, seeds, "robust, levels k*")
         found += cells_of(RIVALS, one, arms, fitting, seeds) + cells_of(["lemof"], one, arms, fitting, seeds, "paper")
     elif table in ("table2", "table3"):
         found = cells_of(MODULES, some, arms, fitting, seeds)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from lemof_core.batch import CohortArrays
 from lemof_core.benchmark.cells import Cell
 from lemof_core.fitting.fit import fit_on
 from lemof_core.fitting.stage_one import StageOne, fit_stage_one
+from lemof_core.fusion.joint import TreeJoint
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.training import Progress
 
@@ -60,6 +62,25 @@ def _outcome(stage: StageOne, model: LemofModel, test: np.ndarray, seconds: floa
         logit=model.decide(ports).logits[:, 0],
         threshold=threshold,
         seconds=round(seconds, 1),
-        n_parameters=sum(tensor.numel() for tensor in model.folds[0].parameters()),
+        n_parameters=parameters_read(model),
         epochs=float(np.mean(kept)) if kept else float("nan"),
     )
+
+
+def parameters_read(model: LemofModel) -> int:
+    """Return how many network parameters of one fold the prediction of a sample with an ECG hangs on (trees: nodes)."""
+    fold, ports = model.folds[0], model.decisions.get("both", model.decisions["ehr"]).ports
+    reads_cross = "cross" in ports and fold.joint is not None
+    frozen_joint = reads_cross and fold.joint is not None and fold.joint.tuned is None
+    modules: list[nn.Module | None] = []
+    if frozen_joint or any(port.startswith("ecg") for port in ports):
+        modules.append(fold.ecg)
+    if frozen_joint or any(port.startswith("ehr") for port in ports):
+        modules.append(fold.ehr)
+    if reads_cross:
+        modules.append(fold.joint)
+    total = sum(tensor.numel() for module in modules if module is not None for tensor in module.parameters())
+    if isinstance(fold.joint, TreeJoint):
+        reads = fold.ecg if fold.joint.reads_ecg else None
+        total = fold.joint.n_nodes + sum(tensor.numel() for tensor in (reads.parameters() if reads else ()))
+    return total

@@ -39,7 +39,8 @@ def calibrate(model: LemofModel, stage: StageOne, path: str, *, refit: Refit, pr
     arrays, cal = stage.cohort.arrays, stage.splits["cal"]
     held = stage.held(path, model.decisions[path].ports)
     labels = held.labels
-    use = cal if path == "ehr" else cal[arrays.ecg_present[cal]]
+    # A decision that reads no port is one constant, whatever the path.
+    use = cal if path == "ehr" or not model.decisions[path].ports else cal[arrays.ecg_present[cal]]
     y = arrays.labels[use]
     facts: dict[str, Any] = {"n": len(use), "events": int(y.sum()), "not_estimable": {}}
     cal_ports = stage.model_ports([fold.joint for fold in model.folds], path, use)[:, model.columns(path)]
@@ -63,7 +64,9 @@ def calibrate(model: LemofModel, stage: StageOne, path: str, *, refit: Refit, pr
 
 
 def _youden(y: np.ndarray, p: np.ndarray) -> float:
-    """Return the cut that maximises sensitivity + specificity - 1."""
+    """Return the cut that maximises sensitivity + specificity - 1; .5 where all forecasts are the same."""
+    if np.ptp(p) == 0:
+        return 0.5
     false_rate, true_rate, cuts = roc_curve(y, p)
     best = int(np.argmax(true_rate - false_rate))
     return float(min(cuts[best], 1.0))

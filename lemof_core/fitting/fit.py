@@ -33,6 +33,7 @@ from lemof_core.training import Progress
 LEMOF = ("lemof", "lemof_m1", "lemof_m2")
 PLAIN = (*STACK_PORTS, BEST_LEVELS)  # they read nothing but level predictions
 FUSIONS = (*LEMOF, *PLAIN, *NETS, *TREES)
+TUNABLE = ("lemof", "lemof_m2", *NETS)  # the others have nothing that could learn on with the encoders
 BETWEEN_STAGES = tuple(name for name, net in NETS.items() if isinstance(net, type) and issubclass(net, StagedFusionNet))
 
 
@@ -40,6 +41,8 @@ def check_fusion(config: RunConfig) -> None:
     """Raise ModelMistake for a fusion that is not known, or that the run's arm cannot have."""
     if config.fusion not in FUSIONS:
         raise ModelMistake(f"unknown fusion {config.fusion!r}; known: {', '.join(sorted(FUSIONS))}")
+    if config.arm == "finetuned" and config.fusion not in TUNABLE:
+        raise ModelMistake(f"{config.fusion} has nothing to fine-tune encoders with; take --arm frozen")
     if config.fusion in BETWEEN_STAGES and config.arm == "frozen":
         raise ModelMistake(
             f"{config.fusion} works between the stages of its encoders, so it has no frozen form; take --arm finetuned"
@@ -157,7 +160,8 @@ def _read_ports(stage: StageOne, config: RunConfig, path: str, joints: list[Join
         of_both = {"lemof": PORTS["both"], "lemof_m1": PORTS["m1"], "lemof_m2": ("cross",)}
         return PORTS["ehr"] if path == "ehr" else of_both[config.fusion]
     handles_missing = all(joint is not None and joint.handles_missing_ecg for joint in joints)
-    return ("cross",) if path == "both" or handles_missing else stack_ports("ehr_only", "ehr")
+    # A rival that cannot read a stay without an ECG gets LeMoF's stack of the record there: what is compared is fusion.
+    return ("cross",) if path == "both" or handles_missing else PORTS["ehr"]
 
 
 def _refit_of(config: RunConfig, inputs: tuple[str, ...]) -> Refit:
@@ -170,7 +174,8 @@ def _refit_of(config: RunConfig, inputs: tuple[str, ...]) -> Refit:
     def stack(ports: np.ndarray, y: np.ndarray, folds: np.ndarray, like: Any) -> PortStack:
         return fit_port_stack(config.fusion, ports, y, folds, inputs=inputs, config=config.decision, like=like)
 
-    return decision if config.fusion in LEMOF and inputs in PORTS.values() else stack
+    plain = config.fusion in PLAIN or inputs not in PORTS.values()
+    return stack if plain else decision
 
 
 def _fit_report(
@@ -193,4 +198,7 @@ def _fit_report(
     if not stage.has_ecg:
         n = len(stage.paired)
         report["not_estimable"]["ecg path"] = f"not estimable, n = {n} samples with an ECG to fit on"
+        if model.config.fusion in (*NETS, *TREES, "lemof_m2"):
+            stands = "the record's level predictions stand for it"
+            report["not_estimable"][model.config.fusion] = f"not estimable without ECGs to fit on: {stands}"
     return report

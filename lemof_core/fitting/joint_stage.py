@@ -127,9 +127,9 @@ def fit_trees(
 ) -> TreeJoint:
     """Return boosted trees grown on `learn`, as many as `val` wants."""
     labels = samples.cohort.arrays.labels
-    x, x_val = (tree_features(samples.encoded(rows), reads_ecg=reads_ecg) for rows in (learn, val))
-    validated = (x_val, labels[val]) if len(val) else (None, None)
-    trees = BoostedTrees.fit(x, labels[learn], *validated, seed=seed)
+    x = tree_features(samples.encoded(learn), reads_ecg=reads_ecg)
+    x_val = tree_features(samples.encoded(val), reads_ecg=reads_ecg) if len(val) else None
+    trees = BoostedTrees.fit(x, labels[learn], x_val, labels[val] if len(val) else None, seed=seed)
     progress("boosted trees", 1, 1)
     return TreeJoint(trees, reads_ecg=reads_ecg)
 

@@ -1,7 +1,7 @@
 """Trained level predictors kept on disk under all that made them, so that runs with the same Stage 1 share it.
 
-What a file is named by: the data it learnt from, the folds, the configuration of its training, and the source of the
-encoders and of the training itself. Any of them changed is another file; nothing here is ever wrong, only unused.
+What a file is named by: the data it learnt from, the folds, the configuration of its training, the source of the
+encoders and of the training, and the libraries they run on. Any of them changed is another file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,27 @@ from lemof_core.fusion.fold_model import make_predictor
 from lemof_core.level_heads import LevelPredictor
 from lemof_core.training import History
 
-_SOURCES = ("encoders/*.py", "level_heads.py", "training.py", "batch.py", "ehr_series.py", "fitting/level_stage.py")
+_SOURCES = (
+    "encoders/*.py",
+    "level_heads.py",
+    "training.py",
+    "batch.py",
+    "ehr_series.py",
+    "ecg_signal.py",
+    "fitting/level_stage.py",
+    "fusion/fold_model.py",
+)
+_LIBRARIES = ("torch", "pytorch-tabnet")
+
+
+def source_digest(patterns: tuple[str, ...]) -> Any:
+    """Return a running hash over the package's files of these patterns and over the versions of the libraries."""
+    root = Path(lemof_core.__file__).parent
+    digest = hashlib.sha256("|".join(version(name) for name in _LIBRARIES).encode())
+    for pattern in patterns:
+        for file in sorted(root.glob(pattern)):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest
 
 
 class LevelFiles:
@@ -82,12 +103,9 @@ class LevelFiles:
 
 def _digest_of(cohort: ScaledCohort, scaler: Scaler) -> Any:
     """Return a hash of what every predictor of the cohort is made of: data, preprocessing, and the code."""
-    digest = hashlib.sha256(json.dumps(scaler.to_json(), sort_keys=True).encode())
+    digest = source_digest(_SOURCES)
+    digest.update(json.dumps(scaler.to_json(), sort_keys=True).encode())
     arrays = cohort.arrays
     for name in ("ecg_uv", "ecg_present", "series", "static", "labels", "aux"):
         digest.update(np.ascontiguousarray(getattr(arrays, name)).tobytes())
-    root = Path(lemof_core.__file__).parent
-    for pattern in _SOURCES:
-        for file in sorted(root.glob(pattern)):
-            digest.update(file.read_bytes())
     return digest

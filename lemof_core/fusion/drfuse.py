@@ -73,7 +73,7 @@ class DrFuse(FusionNet):
     # sum over features drowns the other losses.
     # NOTE[DIFF] paper's code: the ranking loss divides by the number of violations, 0 / 0 without any. here: plus a
     # small constant. because: a batch without violations must cost nothing.
-    # NOTE[DIFF] paper: 256 features. here: d, the other rivals' width. because: no rival shall win by size.
+    # NOTE[DIFF] paper: 256 features. here: d, the width of Module 2. because: none shall win by size.
     """
 
     handles_missing_ecg = True

@@ -185,6 +185,11 @@ class TreeJoint(Joint):
         for name, array in trees.to_arrays().items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)))
 
+    @property
+    def n_nodes(self) -> int:
+        """Return how many nodes the trees have."""
+        return len(self.feature)  # type: ignore[arg-type]
+
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], *, reads_ecg: bool) -> TreeJoint:
         """Return the trees of a state dict."""

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cache, partial
+from contextlib import closing
+from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from sqlalchemy import make_url
 
 from cohort_db import read
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store, open_store
+from cohort_db.store_url import folder_of
 from lemof_core.benchmark.cell_files import CellFiles
 from lemof_core.benchmark.cells import ENCODERS, Cell, table_cells
 from lemof_core.benchmark.measure import Outcome, measure_group
+from lemof_core.config import ARMS
 from lemof_core.fitting.stage_one import Setting
-from lemof_core.fitting.workers import n_processes, run_all
+from lemof_core.fitting.workers import N_THREADS, n_processes, run_all
 from lemof_core.jobs.benchmark_files import Part, write_table
 from lemof_core.jobs.bridge import Cohort, load_cohort
 from lemof_core.jobs.progress import Report, quiet
@@ -51,14 +56,34 @@ def benchmark(
         raise InputMistake(f"unknown table {table!r}; known: {', '.join((*TABLES, 'sensitivity'))}")
     refuse_unknown(pairs)
     cells = table_cells(table, arms=arms, fitting=fitting, seeds=seeds, pairs=pairs)
-    cohort, outcomes, n_measured = measured(store, cells, progress)
-    part = Part(store, cohort, outcomes, _strata(store, cohort, by_disease=table in BY_DISEASE))
-    command = f"lemof benchmark {table} --fitting {fitting}" + "".join(f" --arm {arm}" for arm in arms)
-    command += "".join(f" --seed {seed}" for seed in seeds)
-    command += "".join(f" --pair {ecg}+{ehr}" for ecg, ehr in pairs or ())
+    cohort, files, n_measured = measured(store, cells, progress)
+    if out is None:  # the table's own folder holds whatever was ever measured for it, not this command's cells alone
+        cells = sorted({*cells, *(cell for cell in files.known() if _belongs(cell, table))}, key=_grouped)
+    strata = ecg_strata(cohort) | (_diseases(store, cohort) if table in BY_DISEASE else {})
+    part = Part.of(store, cohort, {cell: loaded(files, cell) for cell in cells}, strata)
     target = out or store.folder / "benchmark" / table
-    n_results = write_table([part], command, target, progress)
+    n_results = write_table([part], _command(table, arms, fitting, seeds, pairs), target, progress)
     return {"table": table, "cells": len(cells), "measured": n_measured, "results": n_results, "out": str(target)}
+
+
+def _belongs(cell: Cell, table: str) -> bool:
+    pair = [(cell.ecg_encoder, cell.ehr_encoder)]
+    arms, fitting, seeds = [cell.arm] if cell.arm else ARMS, cell.fitting, [cell.seed]
+    own = table_cells(table, arms=arms, fitting=fitting, seeds=seeds)
+    return cell in own or cell in table_cells(table, arms=arms, fitting=fitting, seeds=seeds, pairs=pair)
+
+
+def _grouped(cell: Cell) -> tuple[Cell, Cell]:
+    """Return what brings cells of one Stage 1 together."""
+    return cell.stage(), cell
+
+
+def _command(
+    table: str, arms: Sequence[str], fitting: str, seeds: Sequence[int], pairs: Sequence[tuple[str, str]] | None
+) -> str:
+    words = [f"lemof benchmark {table}", *([] if table == "leak" else [f"--fitting {fitting}"])]
+    words += [f"--arm {arm}" for arm in arms] + [f"--seed {seed}" for seed in seeds]
+    return " ".join(words + [f"--pair {ecg}+{ehr}" for ecg, ehr in pairs or ()])
 
 
 def refuse_unknown(pairs: Sequence[tuple[str, str]] | None) -> None:
@@ -70,29 +95,37 @@ def refuse_unknown(pairs: Sequence[tuple[str, str]] | None) -> None:
                 raise InputMistake(f"unknown {modality.upper()} encoder {name!r}; known: {known}")
 
 
-def measured(store: Store, cells: Sequence[Cell], progress: Report) -> tuple[Cohort, dict[Cell, Outcome], int]:
-    """Return the store's cohort, what each cell says of its test samples, and how many were not measured before.
+def measured(store: Store, cells: Sequence[Cell], progress: Report) -> tuple[Cohort, CellFiles, int]:
+    """Return the store's cohort, the files of its cells, and how many of these cells were not measured before.
 
     Raises InputMistake where test lacks a class.
     """
+    torch.set_num_threads(N_THREADS)
     cohort = load_cohort(store, "los")
     _refuse_one_class(cohort)
     files = CellFiles(store.folder / "benchmark" / "cells", cohort.arrays, cohort.splits)
-    missing = [cell for cell in cells if files.load(cell) is None]
-    _train_levels(cohort, missing, store.folder / "levels", progress)
+    kept_in = store.folder / "levels"
+    missing = sorted((cell for cell in cells if files.load(cell) is None), key=_grouped)
+    _train_levels(cohort, missing, kept_in, progress)
     groups = [list(group) for _, group in groupby(missing, key=Cell.stage)]
-    tasks = [partial(_measure, store.url, files.folder, group) for group in groups]
-    run_all(tasks, parallel=len(groups) > 1, progress=progress)
-    return cohort, {cell: _loaded(files, cell) for cell in cells}, len(missing)
+    if len(groups) > 1 and n_processes() > 1:
+        run_all([partial(_measure_apart, store.url, group) for group in groups], parallel=True, progress=progress)
+    else:
+        for group in groups:
+            measure_group(cohort.arrays, cohort.splits, group, kept_in, files.keep, progress)
+    return cohort, files, len(missing)
 
 
-def _strata(store: Store, cohort: Cohort, *, by_disease: bool) -> dict[str, np.ndarray]:
+def ecg_strata(cohort: Cohort) -> dict[str, np.ndarray]:
+    """Return all test samples, those with an ECG, where fusions differ, and those without, where few do."""
+    present = cohort.arrays.ecg_present[cohort.splits["test"]]
+    return {"all": np.ones(len(present), dtype=bool), "with ECG": present, "without ECG": ~present}
+
+
+def _diseases(store: Store, cohort: Cohort) -> dict[str, np.ndarray]:
     names = np.array(cohort.arrays.sample_ids, dtype=object)[cohort.splits["test"]]
-    strata = {"all": np.ones(len(names), dtype=bool)}
-    if by_disease:
-        groups = read.disease_groups(store).groupby("disease_group")["sample_id"]
-        strata |= {str(name): np.isin(names, members.to_numpy()) for name, members in groups}
-    return strata
+    groups = read.disease_groups(store).groupby("disease_group")["sample_id"]
+    return {str(name): np.isin(names, members.to_numpy()) for name, members in groups}
 
 
 def _refuse_one_class(cohort: Cohort) -> None:
@@ -122,26 +155,23 @@ def _config_of(stage: Cell, cells: Sequence[Cell]) -> Any:
     return next(cell.config() for cell in cells if cell.stage() == stage)
 
 
-@cache
+@lru_cache(maxsize=1)
 def _cohort(url: str) -> Cohort:
-    """Return the store's cohort, read once a process."""
-    store = open_store(url)
-    try:
+    """Return the store's cohort, read once by a worker process."""
+    with closing(open_store(url)) as store:
         return load_cohort(store, "los")
-    finally:
-        store.close()
 
 
-def _measure(url: str, folder: Path, cells: Sequence[Cell], progress: Any) -> int:
-    """Measure one group; a function of its own, so that another process can be asked."""
-    os.environ["LEMOF_WORKERS"] = "1" if n_processes() > 1 else os.environ.get("LEMOF_WORKERS", "1")
-    cohort = _cohort(url)
-    files = CellFiles(folder, cohort.arrays, cohort.splits)
-    kept_in = folder.parent.parent / "levels"
-    return measure_group(cohort.arrays, cohort.splits, cells, kept_in, files.keep, progress)
+def _measure_apart(url: str, cells: Sequence[Cell], progress: Any) -> int:
+    """Measure one group in a process of its own, which starts no others."""
+    os.environ["LEMOF_WORKERS"] = "1"
+    cohort, folder = _cohort(url), folder_of(make_url(url))
+    files = CellFiles(folder / "benchmark" / "cells", cohort.arrays, cohort.splits)
+    return measure_group(cohort.arrays, cohort.splits, cells, folder / "levels", files.keep, progress)
 
 
-def _loaded(files: CellFiles, cell: Cell) -> Outcome:
+def loaded(files: CellFiles, cell: Cell) -> Outcome:
+    """Return the outcome of a cell that was measured."""
     found = files.load(cell)
     if found is None:
         raise ValueError(f"{cell} was measured, but its file is not there")

@@ -28,12 +28,36 @@ _DIFFERENCE = [*_CELL, "stratum", "against", "metric", "n", "value", "lo", "hi"]
 
 @dataclass(frozen=True)
 class Part:
-    """What was measured on one cohort; strata: name -> members (n_test,) bool of its test samples."""
+    """What was measured on one cohort, and what its numbers need of it: no arrays, so that many parts fit in memory.
 
-    store: Store
-    cohort: Cohort
+    y, subjects (n_test,); strata: name -> members (n_test,) bool; data: see `describe_data`.
+    """
+
     outcomes: Mapping[Cell, Outcome]
+    y: np.ndarray
+    subjects: np.ndarray
     strata: Mapping[str, np.ndarray]
+    data: Mapping[str, Any]
+    p_x: float | None
+    limit: float | None
+
+    @classmethod
+    def of(
+        cls, store: Store, cohort: Cohort, outcomes: Mapping[Cell, Outcome], strata: Mapping[str, np.ndarray]
+    ) -> Part:
+        """Return the part of a store's cohort."""
+        data, test = describe_data(store, cohort, "los"), cohort.splits["test"]
+        y = cohort.arrays.labels[test].astype(float)
+        truth = cohort.frame.iloc[test].merge(true_probabilities(store), on="stay_id", how="left")["p_x"]
+        return cls(
+            outcomes=outcomes,
+            y=y,
+            subjects=cohort.arrays.subject_ids[test],
+            strata=strata,
+            data=data,
+            p_x=None if truth.isna().any() else round(float(roc_auc_score(y, truth)), 4),
+            limit=practical_limit(store) if data["synthetic"] else None,
+        )
 
 
 def write_table(parts: Sequence[Part], command: str, target: Path, progress: Report) -> int:
@@ -42,13 +66,11 @@ def write_table(parts: Sequence[Part], command: str, target: Path, progress: Rep
     differences: list[dict[str, object]] = []
     done, total = 0, sum(len(part.outcomes) for part in parts)
     for part in parts:
-        arrays, test = part.cohort.arrays, part.cohort.splits["test"]
-        y, subjects = arrays.labels[test].astype(float), arrays.subject_ids[test]
         for cell, outcome in part.outcomes.items():
-            rows += result_rows(cell, outcome, y, subjects, part.strata)
+            rows += result_rows(cell, outcome, part.y, part.subjects, part.strata)
             done += 1
             progress("intervals", done, total)
-        differences += difference_rows(part.outcomes, y, subjects, part.strata)
+        differences += difference_rows(part.outcomes, part.y, part.subjects, part.strata)
     target.mkdir(parents=True, exist_ok=True)
     _frame(rows).to_csv(target / "results.csv", index=False, float_format="%.5f")
     _frame(differences, _DIFFERENCE).to_csv(target / "differences.csv", index=False, float_format="%.5f")
@@ -67,38 +89,30 @@ def _frame(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | None =
 def _about(parts: Sequence[Part], command: str) -> dict[str, Any]:
     """Return where the numbers come from; what differs between cohorts is the first one's, and a note says so."""
     first = parts[0]
-    data = [describe_data(part.store, part.cohort, "los") for part in parts]
     notes = [
-        f"Still in the ICU {one['cut_hours']:g} h after admission, predicted {one['t0_hours']:g} h after it."
-        for one in data
+        f"Still in the ICU {part.data['cut_hours']:g} h after admission, predicted {part.data['t0_hours']:g} h after "
+        "it, from the 24 h before that."
+        for part in parts
     ]
     if len(parts) > 1:
         notes.append("The counts by split are those of the first cohort; every row has its own n.")
     notes += [
         "All fusions start from the same Stage 1 (folds, encoders, level heads), which seconds leave out.",
-        "Rivals read the measured quantities and the raw record beside the levels, as LeMoF robust does.",
+        "Rivals read the measured quantities and the raw record beside the levels, as LeMoF robust does. It alone "
+        "searches its levels, and may read tokens of its own of the raw record; “robust, levels k*” does neither.",
+        "Intervals come from the test patients alone: neither the fit's noise nor that of a tuned cut is in them.",
     ]
-    synthetic = all(one["synthetic"] for one in data)
+    synthetic = all(part.data["synthetic"] for part in parts)
     return {
         "command": command,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "code_version": lemof_core.__version__,
         "synthetic": synthetic,
-        "n_by_split": data[0]["n_by_split"],
-        "p_x_auroc": _p_x(first) if len(parts) == 1 else None,
-        "practical_limit_auroc": practical_limit(first.store) if synthetic and len(parts) == 1 else None,
+        "n_by_split": first.data["n_by_split"],
+        "p_x_auroc": {"value": first.p_x, "lo": None, "hi": None} if len(parts) == 1 and first.p_x else None,
+        "practical_limit_auroc": first.limit if len(parts) == 1 else None,
         "notes": notes,
     }
-
-
-def _p_x(part: Part) -> dict[str, float | None] | None:
-    """Return the AUROC of the generator's own probabilities on test; None where they are not at hand for everybody."""
-    test = part.cohort.splits["test"]
-    frame = part.cohort.frame.iloc[test].merge(true_probabilities(part.store), on="stay_id", how="left")
-    if frame["p_x"].isna().any():
-        return None
-    value = roc_auc_score(part.cohort.arrays.labels[test], frame["p_x"])
-    return {"value": round(float(value), 4), "lo": None, "hi": None}
 
 
 def _markdown(results: pd.DataFrame, about: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ user's store.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from cohort_db.cohort import CohortRules
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store, open_store
 from lemof_core.benchmark.cells import ABLATION_PAIR, SENSITIVITY, cells_of
-from lemof_core.jobs.benchmark import measured, refuse_unknown
+from lemof_core.jobs.benchmark import loaded, measured, refuse_unknown
 from lemof_core.jobs.benchmark_files import Part, write_table
 from lemof_core.jobs.ingest import ingest
 from lemof_core.jobs.progress import Report, quiet
@@ -58,21 +58,21 @@ def sensitivity(
     folder = store.folder / "benchmark" / "sensitivity"
     parts: list[Part] = []
     n_measured = 0
-    with ExitStack() as stack:
-        for done, (t0, cut) in enumerate(wanted):
-            name = f"t0={t0:g} cut={24 * cut:g}"
-            home = folder / name.replace(" ", "-")
-            home.mkdir(parents=True, exist_ok=True)
-            other = stack.enter_context(closing(open_store(f"sqlite:///{home / 'cohort.db'}", create=True)))
+    for done, (t0, cut) in enumerate(wanted):
+        name = f"t0={t0:g} cut={24 * cut:g}"
+        home = folder / name.replace(" ", "-")
+        home.mkdir(parents=True, exist_ok=True)
+        with closing(open_store(f"sqlite:///{home / 'cohort.db'}", create=True)) as other:
             ingest(other, ehr, ecg, rules=CohortRules(t0_hours=t0, cut_days=cut), progress=progress)
-            cohort, outcomes, new = measured(other, cells, progress)
+            cohort, files, new = measured(other, cells, progress)
             n_measured += new
             everybody = {name: np.ones(len(cohort.splits["test"]), dtype=bool)}
-            parts.append(Part(other, cohort, outcomes, everybody))
-            progress("landmarks and cuts", done + 1, len(wanted))
-        command = f"lemof benchmark sensitivity --fitting {fitting}" + "".join(f" --arm {arm}" for arm in arms)
-        command += "".join(f" --t0-hours {t0:g}" for t0 in t0_hours) + "".join(f" --cut-days {c:g}" for c in cut_days)
-        n_results = write_table(parts, command, out or folder, progress)
+            parts.append(Part.of(other, cohort, {cell: loaded(files, cell) for cell in cells}, everybody))
+        progress("landmarks and cuts", done + 1, len(wanted))
+    words = [f"lemof benchmark sensitivity --ehr DIR --ecg DIR --fitting {fitting}", *(f"--arm {arm}" for arm in arms)]
+    words += [f"--seed {seed}" for seed in seeds] + [f"--pair {one}+{two}" for one, two in pairs or ()]
+    words += [f"--t0-hours {t0:g}" for t0 in t0_hours] + [f"--cut-days {cut:g}" for cut in cut_days]
+    n_results = write_table(parts, " ".join(words), out or folder, progress)
     return {
         "table": "sensitivity",
         "cells": len(cells) * len(wanted),
