@@ -91,6 +91,7 @@ def test_on_any_levels_of_any_encoders_who_asks_matters_rows_sum_to_one_and_batc
             assert key.shape[1] > 1, "with one key no query can matter"
             out, weights = direction(query, key, key_mask)
             torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
+            assert (weights[..., :1, :] != weights[..., 1:, :]).flatten(1).any(1).all(), "each token asks for itself"
             changed = query.clone()
             changed[0] = query[1]
             other, _ = direction(changed, key, key_mask)
