@@ -39,7 +39,7 @@ def tabular_view(
     last, low, high, age = (np.where(never, np.nan, fact) for fact in (last, low, high, since[..., -1] * n_hours))
     series = np.stack([last, mean, low, high, count, slope, age, never], axis=-1).astype(np.float32)
     statics = np.where(static_mask > 0, static, np.nan).astype(np.float32)
-    return np.concatenate([series.reshape(len(value), value.shape[1] * N_SERIES_COLUMNS), statics], axis=1)
+    return np.concatenate([series.reshape(len(value), series.shape[1] * N_SERIES_COLUMNS), statics], axis=1)
 
 
 def tabular_names(series_names: Sequence[str], static_names: Sequence[str]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ class History:
 def fit_epochs(
     module: nn.Module,
     *,
+    what: str,
     step_loss: Callable[[np.ndarray], Tensor],
     val_loss: Callable[[], float] | None,
     rows: np.ndarray,
@@ -45,8 +46,9 @@ def fit_epochs(
 ) -> History:
     """Leave `module` in eval mode with the weights of its best validation loss (the last ones without validation).
 
-    AdamW with a cosine from lr to 0; biases and norms are not decayed. A NaN loss raises ModelMistake.
-    slower: a part of the module, and its own learning rate.
+    AdamW with a cosine from lr to 0; biases and norms are not decayed. A loss that is not finite, of training or of
+    validation, raises ModelMistake: no weights that came of it are kept.
+    what: the module's name in that sentence. slower: a part of the module, and its own learning rate.
     """
     held_back = set() if slower[0] is None else set(slower[0].parameters())
     groups = []
@@ -79,13 +81,13 @@ def fit_epochs(
             losses.append(float(loss.detach()))
         module.eval()
         history.train.append(float(np.mean(losses)) if losses else math.nan)
-        if not math.isfinite(history.train[-1]):
-            raise ModelMistake(f"training stopped: the loss became {history.train[-1]} in epoch {epoch + 1}; lower lr")
+        _refuse_nan(history.train[-1], what, "loss", epoch)
         on_epoch(epoch + 1)
         if val_loss is None:
             history.kept = epoch
             continue
         history.val.append(val_loss())
+        _refuse_nan(history.val[-1], what, "validation loss", epoch)
         if history.val[-1] < best:
             best, history.kept = history.val[-1], epoch
             kept = {name: value.clone() for name, value in module.state_dict().items()}
@@ -95,6 +97,11 @@ def fit_epochs(
         module.load_state_dict(kept)
     module.eval()
     return history
+
+
+def _refuse_nan(loss: float, what: str, kind: str, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise ModelMistake(f"training stopped: the {kind} of {what} became {loss} in epoch {epoch + 1}; lower its lr")
 
 
 def train_level_predictor(
@@ -139,6 +146,7 @@ def train_level_predictor(
     def run(phase: str, epochs: int, label_weight: float, aux_weight: float) -> History:
         return fit_epochs(
             predictor,
+            what=f"the {modality.upper()} encoder",
             step_loss=lambda rows: loss_of(rows, label_weight, aux_weight, True),
             # The label loss alone decides when to stop, once the label is what is learnt.
             val_loss=val_loss_of(label_weight, 0.0 if label_weight else aux_weight),

@@ -16,16 +16,18 @@ from typer.testing import CliRunner
 
 from cohort_db import read_results
 from cohort_db.errors import InputMistake
+from cohort_db.schema import sample
 from cohort_db.store import Store, open_store
 from dashboard.measured import read_measured
 from lemof_core.benchmark import cell_files
 from lemof_core.benchmark import cells as cells_module
 from lemof_core.benchmark.cell_files import CellFiles
-from lemof_core.benchmark.cells import ENCODERS, LADDER, VARIANTS, Cell, table_cells
+from lemof_core.benchmark.cells import ENCODERS, FLOOR, LADDER, SENSITIVITY, VARIANTS, Cell, cells_of, table_cells
 from lemof_core.benchmark.measure import Outcome
 from lemof_core.benchmark.tables import difference_rows, result_rows
 from lemof_core.config import RunConfig, preset
 from lemof_core.encoders import ECG_ENCODERS, EHR_ENCODERS
+from lemof_core.errors import ModelMistake
 from lemof_core.fitting.fit import FUSIONS
 from lemof_core.jobs import benchmark as job
 from lemof_core.jobs.bridge import load_cohort
@@ -83,6 +85,17 @@ def test_table_one_is_the_papers_grid_and_every_name_is_registered() -> None:
     assert len(set(found)) == len(found)
     stages = [cell.stage() for cell in found]
     assert stages == sorted(stages), "cells of one Stage 1 stand together"
+
+
+@pytest.mark.parametrize("table", [*job.TABLES, "sensitivity"])
+def test_every_table_has_a_logistic_regression_and_the_commoner_class_beside_every_model(table: str) -> None:
+    how: dict[str, Any] = {"arms": ["frozen", "finetuned"], "fitting": "oof5", "seeds": [0, 3]}
+    found = cells_of(SENSITIVITY, PAIR, **how) if table == "sensitivity" else table_cells(table, **how)
+    settings = {(cell.ecg_encoder, cell.ehr_encoder, cell.fitting, cell.seed) for cell in found}
+    assert {cell.seed for cell in found} == {0, 3} and FLOOR == ("late_logistic", "majority")
+    for ecg, ehr, fitting, seed in settings:
+        for fusion in FLOOR:
+            assert Cell(ecg, ehr, fusion, "", "", fitting, seed) in found, (fusion, ecg, ehr, fitting, seed)
 
 
 def test_the_ladder_leads_from_one_preset_to_the_other_a_step_a_row() -> None:
@@ -156,10 +169,21 @@ def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> 
     assert measured is not None and measured.about.synthetic and measured.about.p_x is not None
     assert set(measured.results["fusion"]) >= {"lemof", "daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "majority"}
     assert len(measured.cells) == 19 and (measured.cells["n_parameters"] > 0).sum() == 18, "majority reads nothing"
+    of_model = measured.results.groupby(["fusion", "variant", "arm"], dropna=False)
+    assert of_model.ngroups == 19, "each model has a row of each metric"
+    for name, rows in of_model:
+        assert {"auroc", "acc_50", "acc_tuned"} <= set(rows["metric"]), name
+    commoner = measured.results.query("fusion == 'majority' and stratum == 'all'").set_index("metric")["value"]
+    base = load_cohort(store)
+    share = base.arrays.labels[base.splits["test"]].mean()
+    assert commoner["acc_50"] == commoner["acc_tuned"] == pytest.approx(max(share, 1 - share), abs=1e-5)
     first = {name: (out / name).read_text() for name in ("results.csv", "differences.csv", "cells.csv", "results.md")}
     again = job.benchmark(store, "table1", **HOW)
     assert again["measured"] == 0
     assert first == {name: (out / name).read_text() for name in first}
+    assert "| AUROC | ACC at 0.5 | ACC, tuned |" in first["results.md"]
+    table = [line.count("|") for line in first["results.md"].splitlines() if line.startswith("|")]
+    assert len(table) == 19 * 3 + 2 and len(set(table)) == 1, "one line a model, as wide as the head"
     more = job.benchmark(store, "table2", **HOW)
     assert more["measured"] == 3, "LeMoF and single modalities are shared with table 1; M1 and M2's two arms are new"
     by_disease = pd.read_csv(Path(more["out"]) / "results.csv")
@@ -188,6 +212,40 @@ def test_a_benchmark_that_was_stopped_goes_on_where_it_was(store: Store) -> None
     store.close()
 
 
+def test_a_cell_that_diverges_stops_the_table_and_what_was_measured_stays(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sane = cells_module.preset
+    frozen = {**HOW, "arms": ["frozen"]}
+    earlier = Path(job.benchmark(store, "table2", **frozen)["out"])
+    first = {file.name: file.read_bytes() for file in earlier.iterdir()}
+
+    def diverging(name: str, **changes: Any) -> RunConfig:
+        config = sane(name, **changes)
+        return replace(config, net=replace(config.net, lr=1e37)) if config.fusion == "medfuse" else config
+
+    monkeypatch.setattr(cells_module, "preset", diverging)
+    with pytest.raises(ModelMistake, match=r"training stopped: the (validation )?loss of medfuse became (nan|inf)"):
+        job.benchmark(store, "table1", **frozen)
+    assert not (store.folder / "benchmark" / "table1").exists(), "no table of a part"
+    assert first == {file.name: file.read_bytes() for file in earlier.iterdir()}
+    monkeypatch.setattr(cells_module, "preset", sane)
+    assert job.benchmark(store, "table1", **frozen)["measured"] == 1, "all but MedFuse were there"
+    store.close()
+
+
+def test_a_test_split_of_one_class_is_refused_and_an_earlier_table_stays(store: Store) -> None:
+    how = {**HOW, "arms": ["frozen"]}
+    out = Path(job.benchmark(store, "table2", **how)["out"])
+    first = {file.name: file.read_bytes() for file in out.iterdir()}
+    with store.writing() as conn:
+        conn.execute(sample.update().values(label=1))
+    with pytest.raises(InputMistake, match=r"both classes in test, however: n = (\d+), events = \1; ingest more"):
+        job.benchmark(store, "table2", **how)
+    assert first == {file.name: file.read_bytes() for file in out.iterdir()}
+    store.close()
+
+
 def test_a_cells_numbers_are_those_of_the_run_that_train_and_score_make(store: Store) -> None:
     cell = Cell("resnet", "baseline", "drfuse", "", "frozen", "holdout", 0)
     cohort = load_cohort(store)
@@ -209,7 +267,7 @@ def test_other_landmarks_and_cuts_are_cohorts_of_their_own(store: Store, demo_ho
     how = {**HOW, "arms": ["frozen"], "t0_hours": [24.0, 48.0], "cut_days": [2.0]}
     told = sensitivity(store, demo_home / "raw", demo_home / "raw" / "ecg", **how)
     found = read_measured(Path(told["out"]))
-    assert found is not None and told["measured"] == told["cells"] == 6
+    assert found is not None and told["measured"] == told["cells"] == 7
     assert set(found.results["stratum"]) == {"t0=24 cut=48"}, "48 h after admission a stay of 48 h is no question"
     longer = found.results.query("metric == 'auroc' and fusion == 'lemof'")["events"].item()
     own = load_cohort(store)

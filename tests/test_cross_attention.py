@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from core_support import fitted, made_up_cohort, parts
+from fusion_support import Encoded, scaled
 
-from lemof_core.config import CrossAttentionConfig
-from lemof_core.encoders import Level
+from lemof_core.config import CrossAttentionConfig, preset
+from lemof_core.encoders import ECG_ENCODERS, EHR_ENCODERS, Level
 from lemof_core.explain.attention import module_two
 from lemof_core.fitting.pair_choice import candidate_pairs, choose_pair
-from lemof_core.fusion.cross_attention import CrossDirection
+from lemof_core.fusion.cross_attention import CrossAttention, CrossDirection
 from lemof_core.fusion.fold_model import make_cross
 
 
@@ -63,6 +64,38 @@ def test_permuted_weights_change_the_output_and_the_identity_does_not() -> None:
     plain, _ = direction(query, key, None)
     assert torch.equal(direction(query, key, None, torch.arange(6))[0], plain)
     assert not torch.allclose(direction(query, key, None, torch.tensor([1, 2, 3, 4, 5, 0]))[0], plain)
+
+
+PAIRS = [(ecg, "baseline") for ecg in ECG_ENCODERS] + [("resnet", ehr) for ehr in EHR_ENCODERS if ehr != "baseline"]
+
+
+@pytest.mark.parametrize(("ecg_name", "ehr_name"), PAIRS)
+def test_on_any_levels_of_any_encoders_who_asks_matters_rows_sum_to_one_and_batch_mates_do_not_matter(
+    ecg_name: str, ehr_name: str
+) -> None:
+    encoded, source = Encoded.of(ecg_name, ehr_name), scaled(6)
+    ecg, ehr = encoded.ecg.encoder, encoded.ehr.encoder
+    batch = source.ehr(np.arange(6))
+    ecg_levels, ehr_levels = encoded.ecg.levels(source.ecg(np.arange(6))), encoded.ehr.levels(batch)
+    for k, j in candidate_pairs(preset("robust")):
+        torch.manual_seed(k)
+        cross = CrossAttention(
+            CrossAttentionConfig(d=8, n_heads=2), ecg.levels[k - 1], ehr.levels[max(j, 1) - 1], ehr_level=j,
+            n_series=6, n_static=2, d_ecg_skip=encoded.ecg.d_summary,
+        ).eval()  # fmt: skip
+        asking, (tokens, mask) = ecg_levels[k - 1], cross.ehr_tokens(ehr_levels[j - 1] if j else None, batch)
+        for direction, query, key, key_mask in (
+            (cross.ecg_asks, asking.tokens, tokens, mask),
+            (cross.ehr_asks, tokens, asking.tokens, asking.mask),
+        ):
+            assert key.shape[1] > 1, "with one key no query can matter"
+            out, weights = direction(query, key, key_mask)
+            torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
+            assert (weights[..., :1, :] != weights[..., 1:, :]).flatten(1).any(1).all(), "each token asks for itself"
+            changed = query.clone()
+            changed[0] = query[1]
+            other, _ = direction(changed, key, key_mask)
+            assert (other[0] - out[0]).abs().max() > 0 and torch.equal(other[1:], out[1:]), (k, j)
 
 
 @pytest.mark.parametrize("name", ["robust", "paper"])

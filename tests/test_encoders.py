@@ -183,6 +183,23 @@ def test_the_content_of_an_absent_record_does_not_reach_its_neighbours_tokens(na
         assert torch.equal(pool_level(level, info), pool_level(other, info))
 
 
+@pytest.mark.parametrize("name", ECG_ENCODERS)
+def test_a_row_without_any_record_has_no_valid_token_and_an_empty_summary_whatever_stands_there(name: str) -> None:
+    encoder, source = encoder_of("ecg", name), cohort()
+    signal = source.ecg(np.arange(3)).tensors["signal"].clone()
+    present = torch.tensor([True, False, True])
+    found = []
+    for junk in (0.0, 9.0):
+        signal[1] = junk
+        found.append(
+            run_levels(encoder, Modality({"signal": signal.clone(), "record_present": present[:, None]}, present))
+        )
+    for blank, loud, info in zip(*found, encoder.levels, strict=True):
+        assert torch.equal(blank.mask.any(1), present) and torch.equal(blank.mask, loud.mask)
+        assert torch.equal(pool_level(blank, info), pool_level(loud, info))
+        assert not pool_level(loud, info)[1].any() and pool_level(loud, info)[[0, 2]].any(1).all()
+
+
 def test_every_pooling_by_hand() -> None:
     tokens = torch.arange(16.0).reshape(1, 4, 4)  # two records of two tokens
     level = Level(tokens, torch.tensor([[True, True, False, False]]))
@@ -202,15 +219,15 @@ def test_unknown_names_list_the_known_ones() -> None:
         make_encoder("ehr", "lstm")
 
 
-def copied_library_backbone(ours: FTTransformer) -> torch.nn.Module:
-    """Return rtdl_revisiting_models' backbone with our blocks' weights."""
+def copied_library_backbone(ours: FTTransformer, *, n_blocks: int = 3) -> torch.nn.Module:
+    """Return rtdl_revisiting_models' backbone whose first three blocks have our weights."""
     rtdl = pytest.importorskip("rtdl_revisiting_models")
     d = ours.levels[0].d
     theirs = rtdl.FTTransformerBackbone(
-        d_out=None, n_blocks=3, d_block=d, attention_n_heads=8, attention_dropout=0.0, ffn_d_hidden=int(d * 4 / 3),
-        ffn_d_hidden_multiplier=None, ffn_dropout=0.0, residual_dropout=0.0,
+        d_out=None, n_blocks=n_blocks, d_block=d, attention_n_heads=8, attention_dropout=0.0,
+        ffn_d_hidden=int(d * 4 / 3), ffn_d_hidden_multiplier=None, ffn_dropout=0.0, residual_dropout=0.0,
     )  # fmt: skip
-    for block, copy in zip(ours.blocks, theirs.blocks, strict=True):
+    for block, copy in zip(ours.blocks, theirs.blocks[:3], strict=True):
         assert isinstance(block, TransformerBlock)
         weights = block.attention.in_proj_weight.chunk(3)
         biases = block.attention.in_proj_bias.chunk(3)
@@ -226,7 +243,7 @@ def copied_library_backbone(ours: FTTransformer) -> torch.nn.Module:
     return theirs.eval()
 
 
-def test_the_ft_transformers_cls_equals_the_librarys_and_its_other_tokens_ask_too() -> None:
+def test_the_ft_transformers_cls_equals_the_librarys() -> None:
     ours = encoder_of("ehr", "ft_transformer")
     assert isinstance(ours, FTTransformer)
     theirs = copied_library_backbone(ours)
@@ -234,11 +251,26 @@ def test_the_ft_transformers_cls_equals_the_librarys_and_its_other_tokens_ask_to
     tokens = ours.stem(given)
     levels = run_levels(ours, given)
     torch.testing.assert_close(levels[2].tokens[:, 0], theirs(tokens), atol=1e-5, rtol=1e-4)
-    hooked = []
-    theirs.blocks[2]["output"].register_forward_hook(lambda module, args, out: hooked.append(out))
-    theirs(tokens)
-    # The library's last block lets only CLS ask; its other tokens carry CLS's update.
-    assert (levels[2].tokens[:, 1:] - hooked[0][:, 1:]).abs().max() > 1e-3
+
+
+def test_every_token_of_the_ft_transformer_equals_the_librarys_where_all_of_them_ask() -> None:
+    """In the library's last block CLS alone asks, so the reference has a fourth block behind the three."""
+    ours = encoder_of("ehr", "ft_transformer")
+    assert isinstance(ours, FTTransformer)
+    given = cohort().ehr(np.arange(8))
+    levels = run_levels(ours, given)
+    after_block = []
+    theirs = copied_library_backbone(ours, n_blocks=4)
+    for block in theirs.blocks[:3]:
+        block["output"].register_forward_hook(lambda module, args, out: after_block.append(out))
+    theirs(ours.stem(given))
+    for level, expected in zip(levels, after_block, strict=True):
+        torch.testing.assert_close(level.tokens, expected, atol=1e-5, rtol=1e-4)
+    # With three blocks its other tokens carry CLS's update: what a reader of level 3 must not take for theirs.
+    trap = copied_library_backbone(ours)
+    trap.blocks[2]["output"].register_forward_hook(lambda module, args, out: after_block.append(out))
+    trap(ours.stem(given))
+    assert (levels[2].tokens[:, 1:] - after_block[-1][:, 1:]).abs().max() > 1e-3
 
 
 def test_facts_of_a_day_by_hand() -> None:

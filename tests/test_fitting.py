@@ -19,8 +19,9 @@ from lemof_core.decision import fit_with_held_out
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
 from lemof_core.explain.attention import module_two
-from lemof_core.fitting.fit import fit
+from lemof_core.fitting.fit import BETWEEN_STAGES, fit
 from lemof_core.fitting.folds import make_folds
+from lemof_core.fusion import NETS
 from lemof_core.fusion.fold_model import make_predictor
 from lemof_core.training import fit_epochs, train_level_predictor
 
@@ -154,13 +155,62 @@ def test_two_fits_of_one_seed_are_equal_bit_by_bit() -> None:
         assert torch.equal(a, b)
 
 
-def test_training_stops_at_a_nan_loss_with_a_sentence() -> None:
+@pytest.mark.parametrize("of", ["loss", "validation loss"])
+def test_training_stops_at_a_nan_loss_with_a_sentence(of: str) -> None:
     layer = torch.nn.Linear(1, 1)
-    with pytest.raises(ModelMistake, match="loss became nan"):
+    factor = {"loss": (float("nan"), 1.0), "validation loss": (1.0, float("nan"))}[of]
+    with pytest.raises(ModelMistake, match=f"training stopped: the {of} of a line became nan in epoch 1; lower its lr"):
         fit_epochs(
-            layer, step_loss=lambda rows: layer.weight.sum() * float("nan"), val_loss=None, rows=np.arange(8),
-            max_epochs=2, patience=1, batch_size=4, lr=0.1, weight_decay=0.0, rng=np.random.default_rng(0),
+            layer, what="a line", step_loss=lambda rows: layer.weight.sum() * factor[0], val_loss=lambda: factor[1],
+            rows=np.arange(8), max_epochs=2, patience=1, batch_size=4, lr=0.1, weight_decay=0.0,
+            rng=np.random.default_rng(0),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("part", "fusion", "arm", "named"),
+    [
+        ("ecg_training", "late", "frozen", "the ECG encoder"),
+        ("ehr_training", "late", "frozen", "the EHR encoder"),
+        ("cross", "lemof", "frozen", "cross-attention"),
+        *(("net", name, "finetuned" if name in BETWEEN_STAGES else "frozen", name) for name in NETS),
+        ("net", "daft", "finetuned", "daft"),
+    ],
+)
+def test_whatever_diverges_is_named_and_nothing_is_returned(part: str, fusion: str, arm: str, named: str) -> None:
+    config = quick(ecg_encoder="baseline", ehr_encoder="baseline", fitting="holdout", fusion=fusion, arm=arm)
+    config = replace(config, **{part: replace(getattr(config, part), lr=1e37, max_epochs=2)})
+    with pytest.raises(ModelMistake, match=rf"training stopped: the (validation )?loss of {named}.* became (nan|inf)"):
+        fit(made_up_cohort(), parts(), config)
+
+
+def of_class(rows: np.ndarray, label: int) -> np.ndarray:
+    return rows[made_up_cohort().labels[rows] == label]
+
+
+@pytest.mark.parametrize("fusion", ["lemof", "majority", "late_logistic", "daft", "boosted"])
+@pytest.mark.parametrize(("split", "fitting"), [("train", "oof5"), ("train", "holdout"), ("meta", "holdout")])
+def test_a_split_that_is_too_small_or_of_one_class_stops_every_fusion_alike(
+    split: str, fitting: str, fusion: str
+) -> None:
+    config = quick(ecg_encoder="baseline", ehr_encoder="baseline", fitting=fitting, fusion=fusion)
+    rows = parts()[split]
+    for some in (rows[:0], rows[:1], of_class(rows, 0), of_class(rows, 1)):
+        sentence = f"at least 2 samples of each class in {split}, however: n = {len(some)}, events = "
+        with pytest.raises(ModelMistake, match=sentence):
+            fit(made_up_cohort(), parts() | {split: some}, config)
+
+
+@pytest.mark.parametrize("fusion", ["lemof", "majority", "late_logistic", "daft", "boosted"])
+def test_without_patients_to_stop_early_by_or_to_calibrate_on_every_fusion_is_fitted_and_says_so(fusion: str) -> None:
+    config = quick(ecg_encoder="baseline", ehr_encoder="baseline", fitting="holdout", fusion=fusion)
+    arrays = made_up_cohort()
+    for split in ("val", "cal"):
+        for some in (parts()[split][:0], of_class(parts()[split], 1)):
+            model = fit(arrays, parts() | {split: some}, config)
+            found = model.predict(model.scaler.transform(arrays), parts()["test"]).logits
+            assert np.isfinite(found).all()
+            assert ("ehr: calibration" in model.report["not_estimable"]) == (split == "cal")
 
 
 def test_auxiliary_targets_are_learnt_without_the_label() -> None:

@@ -176,6 +176,21 @@ def test_junk_in_the_place_of_an_absent_ecg_spoils_no_training_step(name: str) -
 
 
 @pytest.mark.parametrize("name", sorted(HANDLE_ABSENCE))
+def test_rows_with_an_ecg_and_without_one_change_places_together_with_their_predictions(
+    name: str, encoded: Encoded
+) -> None:
+    net, source, order = new_net(name, encoded.sizes(raw_view=True)), scaled(), [6, 3, 0, 7, 2, 5, 1, 4]
+    ecg, ehr = parts(source, list(range(8)))
+    plain = encoded.output(net, without_ecg(ecg, [0, 2, 5], junk=0.0), ehr)
+    ecg, ehr = parts(source, order)
+    turned = encoded.output(net, without_ecg(ecg, [order.index(row) for row in (0, 2, 5)], junk=0.0), ehr)
+    torch.testing.assert_close(turned.logit, plain.logit[order], atol=1e-5, rtol=1e-4)
+    assert plain.logit.unique().numel() == 8
+    for key, logit in plain.modality_logits.items():
+        torch.testing.assert_close(turned.modality_logits[key], logit[order], atol=1e-5, rtol=1e-4, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", sorted(HANDLE_ABSENCE))
 def test_a_batch_without_any_ecg_is_predicted_and_learnt_from(name: str, encoded: Encoded) -> None:
     net, source = new_net(name, encoded.sizes(raw_view=True)), scaled()
     ecg, ehr = parts(source, list(range(8)))

@@ -17,7 +17,7 @@ from lemof_core.explain.scored import array_specs, score_samples
 from lemof_core.fitting.fit import BETWEEN_STAGES, FUSIONS, LEMOF, fit, fit_on
 from lemof_core.fitting.stage_one import StageOne, fit_stage_one
 from lemof_core.fusion import NETS
-from lemof_core.fusion.joint import TREES, CrossJoint
+from lemof_core.fusion.joint import TREES, CrossJoint, encode
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.port_stack import STACK_PORTS
 
@@ -54,9 +54,22 @@ def test_every_sample_gets_a_probability_that_its_batch_mates_do_not_change(
     model, cohort = model_of(stage, fusion, arm), stage.cohort
     together = model.predict(cohort, TEST).logits[:, 0]
     assert np.isfinite(together).all()
-    some = TEST[[5, 0, 17]]
-    np.testing.assert_allclose(model.predict(cohort, some).logits[:, 0], together[[5, 0, 17]], atol=1e-5)
-    np.testing.assert_allclose(model.predict(cohort, TEST[3:4]).logits[:, 0], together[3:4], atol=1e-5)
+    order = np.random.default_rng(0).permutation(len(TEST))
+    assert not stage.present[TEST[order[:20]]].all(), "rows with an ECG and without one change places"
+    np.testing.assert_allclose(model.predict(cohort, TEST[order]).logits[:, 0], together[order], atol=1e-5)
+    np.testing.assert_allclose(model.predict(cohort, TEST[order[:9]]).logits[:, 0], together[order[:9]], atol=1e-5)
+
+
+@EVERY_FUSION
+def test_a_batch_of_one_is_that_row_of_a_batch_of_many(stage: StageOne, fusion: str, arm: str) -> None:
+    """Unpadded, as no scoring batch is: a squeeze too many, or statistics of the batch, would show."""
+    model, cohort = model_of(stage, fusion, arm), stage.cohort
+    rows = TEST[stage.present[TEST]]
+    for path in model.decisions:
+        many = model.path_ports(path, cohort.batch(rows))
+        for position in (0, 4):
+            one = model.path_ports(path, cohort.batch(rows[position : position + 1]))
+            np.testing.assert_allclose(one[0], many[position], atol=1e-5)
 
 
 @EVERY_FUSION
@@ -111,13 +124,48 @@ def test_scoring_explains_what_can_be_explained(stage: StageOne, fusion: str, ar
         np.testing.assert_allclose(total + paths.map(base), logit, atol=1e-9)
 
 
-def test_two_fits_of_one_seed_are_bit_equal(stage: StageOne) -> None:
-    for fusion, arm in (("lemof", "finetuned"), ("drfuse", "frozen"), ("mmtm", "finetuned"), ("boosted_ecg", "frozen")):
-        again = fit_on(stage, replace(BASE, fusion=fusion, arm=arm))
-        first = model_of(stage, fusion, arm)
-        for one, other in zip(first.folds, again.folds, strict=True):
-            for name, tensor in one.state_dict().items():
-                assert torch.equal(tensor, other.state_dict()[name]), (fusion, name)
+@pytest.fixture(scope="module")
+def stage_beside_other_test_rows() -> StageOne:
+    """A second Stage 1 of the same seed, on a cohort of which the test rows alone are others."""
+    arrays = made_up_cohort()
+    arrays.series[TEST], arrays.static[TEST], arrays.aux[TEST] = 1e3, -1e3, 50.0
+    arrays.ecg_uv[TEST] = 32000
+    arrays.labels[TEST] = 1 - arrays.labels[TEST]
+    return fit_stage_one(arrays, parts(), BASE, progress=lambda *_: None, also=TEST)
+
+
+@EVERY_FUSION
+def test_a_second_fit_of_one_seed_is_bit_equal_whatever_the_test_rows_are(
+    stage: StageOne, stage_beside_other_test_rows: StageOne, fusion: str, arm: str
+) -> None:
+    first = model_of(stage, fusion, arm)
+    again = fit_on(stage_beside_other_test_rows, replace(BASE, fusion=fusion, arm=arm))
+    assert again.scaler.to_json() == first.scaler.to_json()
+    for one, other in zip(first.folds, again.folds, strict=True):
+        state = other.state_dict()
+        assert set(state) == set(one.state_dict())
+        for name, tensor in one.state_dict().items():
+            assert torch.equal(tensor, state[name]), name
+    for path, decision in first.decisions.items():
+        np.testing.assert_array_equal(decision.vector(), again.decisions[path].vector())
+        np.testing.assert_array_equal(first.refits[path], again.refits[path])
+    assert again.calibration == first.calibration and again.level_choices == first.level_choices
+
+
+def test_a_batch_in_which_some_have_no_ecg_is_row_by_row_what_each_is_alone(stage: StageOne) -> None:
+    """Cached levels of those who have an ECG are put in their own rows, not in the first ones."""
+    samples, rows = stage.samples[0], TEST[np.random.default_rng(1).permutation(len(TEST))]
+    there = stage.present[rows]
+    assert (~there).sum() > 3 and not there[: there.sum()].all()
+    mixed = samples.encoded(rows)
+    plain = encode(samples.ecg_predictor(), samples.ehr, stage.cohort.ecg(rows[there]), stage.cohort.ehr(rows[there]))
+    at = torch.from_numpy(there)
+    for level, own in zip(mixed.ecg_levels, plain.ecg_levels, strict=True):
+        torch.testing.assert_close(level.tokens[at], own.tokens, atol=1e-5, rtol=1e-4)
+        assert torch.equal(level.mask[at], own.mask) and not level.mask[~at].any() and not level.tokens[~at].any()
+    torch.testing.assert_close(mixed.ecg_summary[at], plain.ecg_summary, atol=1e-5, rtol=1e-4)
+    for level, own in zip(mixed.ehr_levels, plain.ehr_levels, strict=True):
+        torch.testing.assert_close(level.tokens[at], own.tokens, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("fusion", TUNABLE)

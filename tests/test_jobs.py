@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +17,13 @@ from sklearn.metrics import roc_auc_score
 from cohort_db import read, read_results
 from cohort_db.errors import InputMistake
 from cohort_db.schema import METADATA
+from cohort_db.schema import sample as sample_table
+from cohort_db.schema import split as split_table
 from cohort_db.schema import task as task_table
 from cohort_db.store import Store, open_store
 from lemof_core.checkpoint import load_model
+from lemof_core.config import RunConfig
+from lemof_core.errors import ModelMistake
 from lemof_core.jobs import bridge, score
 from lemof_core.jobs import score as score_job
 from lemof_core.jobs.evaluate import evaluate
@@ -38,6 +46,23 @@ BARRED = (
     "outtime",
     "los",
 )
+
+LATE = datetime(2300, 1, 1)
+KNOWN_LATE: dict[str, dict[str, Any]] = {
+    "subject": {"dod": LATE.date()},
+    "admission": {
+        "dischtime": LATE,
+        "deathtime": LATE,
+        "discharge_location": "x",
+        "insurance": "x",
+        "language": "x",
+        "marital_status": "x",
+        "race": "x",
+        "hospital_expire_flag": True,
+    },
+    "stay": {"outtime": LATE, "los_hours": 1.0, "died_in_icu": True, "death_offset_s": 1},
+    "sample": {"outcome_hours": 1.0, "died_before_cut": True},
+}
 
 
 def copied(demo_home: Path, tmp_path: Path) -> Store:
@@ -82,6 +107,22 @@ def test_rows_after_t0_and_late_stored_ones_never_reach_the_arrays(demo_home: Pa
     with store.writing() as conn:
         conn.execute(text("UPDATE measurement SET value = value + 1 WHERE offset_s BETWEEN 0 AND 86400"))
     assert not np.array_equal(bridge.load_cohort(store).arrays.series, before.series, equal_nan=True)
+    store.close()
+
+
+def test_what_is_known_after_the_stay_alone_cannot_reach_the_arrays(demo_home: Path, tmp_path: Path) -> None:
+    """Diagnoses, billing and how it ended: emptied or turned round, the model reads the same."""
+    store = copied(demo_home, tmp_path)
+    before = bridge.load_cohort(store).arrays
+    with store.writing() as conn:
+        assert conn.execute(METADATA.tables["diagnosis"].delete()).rowcount > 100
+        for table in ("event_interval", "note"):
+            conn.execute(METADATA.tables[table].delete())
+        for table, values in KNOWN_LATE.items():
+            assert conn.execute(METADATA.tables[table].update().values(values)).rowcount >= N_STAYS
+    after = bridge.load_cohort(store).arrays
+    for name in ("ecg_uv", "ecg_present", "series", "static", "aux", "labels"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name), err_msg=name)
     store.close()
 
 
@@ -215,4 +256,53 @@ def test_a_second_training_is_a_second_run(demo_home: Path, tmp_path: Path) -> N
     second = train(store, quick_config("paper", seed=1))["run_id"]
     assert second != first and set(read_results.runs(store)["run_id"]) == {first, second}
     assert read_results.run(store, second)["preset"] == "paper"
+    store.close()
+
+
+def diverging(store: Store) -> RunConfig:
+    config = quick_config(ecg_encoder="baseline", ehr_encoder="baseline", fitting="holdout", fusion="daft")
+    return replace(config, net=replace(config.net, lr=1e37, max_epochs=2))
+
+
+def one_class(store: Store) -> RunConfig:
+    with store.writing() as conn:
+        conn.execute(sample_table.update().values(label=1))
+    return quick_config(seed=5)
+
+
+def nobody_in_train(store: Store) -> RunConfig:
+    with store.writing() as conn:
+        conn.execute(split_table.update().where(split_table.c.split == "train").values(split="test"))
+    return quick_config(seed=5)
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        (diverging, "training stopped: the (validation )?loss of daft became (nan|inf) in epoch 1; lower its lr"),
+        (
+            one_class,
+            r"at least 2 samples of each class in train, however: n = (\d+), events = \1; ingest more patients",
+        ),
+        (nobody_in_train, "at least 2 samples of each class in train, however: n = 0, events = 0"),
+    ],
+)
+def test_a_training_that_stops_leaves_every_earlier_run_as_it_was(
+    cause: Callable[[Store], RunConfig], sentence: str, demo_home: Path, tmp_path: Path
+) -> None:
+    store = copied(demo_home, tmp_path)
+    run_id = read_results.newest_run(store)
+    config = cause(store)
+
+    def kept() -> list[Any]:
+        files = {file: file.read_bytes() for file in sorted(store.runs_folder.rglob("*")) if file.is_file()}
+        with store.engine.connect() as conn:
+            of_runs = [t for t in METADATA.sorted_tables if "run_id" in t.c]
+            return [files, *(conn.execute(table.select()).fetchall() for table in of_runs)]
+
+    before = kept()
+    with pytest.raises(ModelMistake, match=sentence):
+        train(store, config)
+    assert kept() == before and len(before[0]) > 1
+    assert not [folder for folder in store.runs_folder.iterdir() if folder.name != run_id], "no draft is left behind"
     store.close()

@@ -64,12 +64,10 @@ def calibrate(model: LemofModel, stage: StageOne, path: str, *, refit: Refit, pr
 
 
 def _youden(y: np.ndarray, p: np.ndarray) -> float:
-    """Return the cut that maximises sensitivity + specificity - 1; .5 where all forecasts are the same."""
-    if np.ptp(p) == 0:
-        return 0.5
+    """Return the cut that maximises sensitivity + specificity - 1; 0.5 where none tells the classes apart."""
     false_rate, true_rate, cuts = roc_curve(y, p)
     best = int(np.argmax(true_rate - false_rate))
-    return float(min(cuts[best], 1.0))
+    return float(min(cuts[best], 1.0)) if true_rate[best] > false_rate[best] else 0.5
 
 
 def _keep_background(model: LemofModel, stage: StageOne, held: Held, path: str) -> None:

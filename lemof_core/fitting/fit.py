@@ -67,7 +67,8 @@ def fit(
     under oof5 all networks learn on train and meta and G on what each fold held out, under holdout networks learn on
     train and G on meta.
     kept_in: a folder of level predictors that runs of the same Stage 1 share.
-    Raises ModelMistake where a class is missing from what the networks learn from.
+    Raises ModelMistake where a class is missing from what the networks or the stack learn from, and where a loss is
+    not finite.
     """
     check_fusion(config)
     started = time.monotonic()

@@ -108,6 +108,7 @@ def fit_joint(
 
     return fit_epochs(
         joint,
+        what=what,
         step_loss=loss,
         val_loss=val_loss if len(val) else None,
         rows=learn,

@@ -54,7 +54,7 @@ def fit_stage_one(
     splits: name -> rows; test is not looked at. Preprocessing is fitted on train.
     kept_in: a folder that trained predictors are taken from and put into.
     also: rows that nothing is fitted on but whose levels are wanted too, computed once for many fits.
-    Raises ModelMistake where a class is missing from what the networks learn from.
+    Raises ModelMistake where a class is missing from what the networks learn from, or from what they held out.
     """
     setting = Setting.of(arrays, splits, config, kept_in)
     found = setting.train(("ecg", "ehr"), progress)
@@ -78,7 +78,7 @@ class Setting:
     def of(
         cls, arrays: CohortArrays, splits: dict[str, np.ndarray], config: RunConfig, kept_in: Path | None
     ) -> Setting:
-        """Return the setting; raise ModelMistake where train lacks a class."""
+        """Return the setting; raise ModelMistake where train, or what the folds hold out, lacks a class."""
         used = {name: splits.get(name, np.empty(0, dtype=np.int64)) for name in ("train", "val", "meta", "cal")}
         labels = arrays.labels[used["train"]]
         if not enough(labels, at_least=2):
@@ -89,6 +89,12 @@ class Setting:
         scaler = Scaler.fit(arrays, used["train"])
         cohort = scaler.transform(arrays)
         folds = make_folds(arrays, used, config)
+        labels = arrays.labels[np.concatenate([fold.held for fold in folds])]
+        if not enough(labels, at_least=2):
+            raise ModelMistake(
+                f"{config.fitting} fitting needs at least 2 samples of each class in meta, however: n = {len(labels)}, "
+                f"events = {int(labels.sum())}; ingest more patients, or fit by oof5"
+            )
         return cls(config, cohort, scaler, used, folds, LevelFiles(kept_in, cohort, used["val"], config, scaler))
 
     def train(self, modalities: Sequence[str], progress: Progress) -> dict[tuple[str, int], Fitted]:

@@ -23,6 +23,7 @@ from lemof_core.jobs.bridge import Cohort, describe_data
 from lemof_core.jobs.progress import Report
 
 _CELL = [field.name for field in fields(Cell)]
+_IN_WORDS = {"auroc": "AUROC", "acc_50": "ACC at 0.5", "acc_tuned": "ACC, tuned"}  # what results.md shows
 _DIFFERENCE = [*_CELL, "stratum", "against", "metric", "n", "value", "lo", "hi"]
 
 
@@ -116,19 +117,19 @@ def _about(parts: Sequence[Part], command: str) -> dict[str, Any]:
 
 
 def _markdown(results: pd.DataFrame, about: Mapping[str, Any]) -> str:
-    """Return the table as Markdown: AUROC and tuned ACC, a row for every cell and group of patients."""
-    some = results[results["metric"].isin(["auroc", "acc_tuned"])]
+    """Return the table as Markdown: AUROC and ACC at both cuts, a row for every cell and group of patients."""
+    some = results[results["metric"].isin(_IN_WORDS)]
     lines = [
         f"`{about['command']}`, n = {about['n_by_split']['test']['n']}",
         "",
-        "| ECG | EHR | fusion | arm | seed | patients | AUROC | ACC, tuned |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| ECG | EHR | fusion | arm | fitting | seed | patients | {' | '.join(_IN_WORDS.values())} |",
+        f"|{'---|' * (7 + len(_IN_WORDS))}",
     ]
     for key, rows in some.groupby([*_CELL, "stratum"], sort=False):
-        ecg, ehr, fusion, variant, arm, _, seed, stratum = key
+        ecg, ehr, fusion, variant, arm, fitting, seed, stratum = key
         by_metric = rows.set_index("metric")
-        shown = [_shown(by_metric.loc[name]) for name in ("auroc", "acc_tuned")]
-        lines.append(f"| {ecg} | {ehr} | {fusion} {variant} | {arm} | {seed} | {stratum} | {' | '.join(shown)} |")
+        cells = [ecg, ehr, f"{fusion} {variant}".rstrip(), arm, fitting, str(seed), stratum]
+        lines.append(f"| {' | '.join([*cells, *(_shown(by_metric.loc[name]) for name in _IN_WORDS)])} |")
     return "\n".join(lines) + "\n"
 
 
