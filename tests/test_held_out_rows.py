@@ -23,6 +23,8 @@ from lemof_core.fusion import NETS
 from lemof_core.fusion.joint import TREES
 from lemof_core.level_heads import LevelPredictor
 
+pytestmark = pytest.mark.slow
+
 EVERY_ENCODER = pytest.mark.parametrize(
     ("modality", "name"), [("ecg", name) for name in ECG_ENCODERS] + [("ehr", name) for name in EHR_ENCODERS]
 )

@@ -59,6 +59,7 @@ def test_k_star_is_the_planted_level(planted: int) -> None:
     assert best_level(mean_abs_phi(g, levels)) == planted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["robust", "paper"])
 def test_a_runs_own_decision_finds_the_planted_level_of_both_modalities_in_57_of_60_draws(name: str) -> None:
     """With each preset's own link and penalties, chosen by cross-validation as in a run."""

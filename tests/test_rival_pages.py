@@ -16,7 +16,7 @@ from lemof_core.jobs.evaluate import evaluate
 from lemof_core.jobs.score import score
 from lemof_core.jobs.train import train
 
-RIVALS = {"majority": "frozen", "late": "frozen", "boosted": "frozen", "mmtm": "finetuned", "lemof_m1": "frozen"}
+RIVALS = {"majority": "frozen", "boosted": "frozen", "lemof_m1": "frozen"}
 PAGES = ("overview", "cohort", "case", "levels", "performance", "model_card")
 
 

@@ -13,11 +13,11 @@ from lemof_core.jobs.shipped import HELD_OUT
 
 
 def test_the_shipped_run_scores_patients_it_never_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "DEMO_STAYS", 30)
+    monkeypatch.setattr(job, "DEMO_STAYS", 14)
     store = open_store(f"sqlite:///{tmp_path / 'cohort.db'}", create=True)
     told = job.demo(store)
     predicted = read_results.predictions(store, told["run_id"])
-    assert told["scored"] == told["samples"] > 20
+    assert told["scored"] == told["samples"] > 8
     assert set(predicted["split"]) == {"test"}
     assert predicted["p"].between(0, 1).all() and predicted["array_row"].notna().all()
     assert not read_results.metrics(store, told["run_id"], HELD_OUT).empty
