@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocke
 ROOT = Path(__file__).resolve().parents[1]
 # Streamlit asks below a page's own path before it asks at the root, and the browser logs the 404 with this address.
 _PROBE = re.compile(r"/[a-z-]+/_stcore/(?:health|host-config)")
-_IDENTITIES = """() => {
+IDENTITIES = """() => {
   const found = [];
   const walk = (root) => {
     for (const element of root.querySelectorAll("*")) {
@@ -170,7 +170,7 @@ def idle(page: Page, timeout_s: float = 30) -> None:
 
 def identities(page: Page) -> set[tuple[str, str]]:
     """(stay, run) of everything visible on the page that belongs to a patient, in shadow roots too."""
-    return {(stay, run) for stay, run in page.evaluate(_IDENTITIES)}
+    return {(stay, run) for stay, run in page.evaluate(IDENTITIES)}
 
 
 def _free_port() -> int:

@@ -9,7 +9,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from browser_support import ROOT, chromium_browser, chromium_page, find_chromium, idle, streamlit_server
+from browser_support import (
+    IDENTITIES,
+    ROOT,
+    chromium_browser,
+    chromium_page,
+    find_chromium,
+    identities,
+    idle,
+    streamlit_server,
+)
 from case_support import EDGES_S, RUN, CaseStore, shared_case_store
 from playwright.sync_api import Locator, Page, expect
 
@@ -22,19 +31,6 @@ pytestmark = [
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium or Chrome is installed"),
 ]
 BYTES_PER_PATIENT = 300_000
-STAMPS = """() => {
-  const found = [];
-  const walk = (root) => {
-    for (const element of root.querySelectorAll("*")) {
-      if (element.dataset?.stay && element.checkVisibility({ visibilityProperty: true })) {
-        found.push([element.dataset.stay, element.dataset.run]);
-      }
-      if (element.shadowRoot) walk(element.shadowRoot);
-    }
-  };
-  walk(document);
-  return found;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +65,6 @@ def asked(page: Page) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-def stamps(page: Page) -> set[tuple[str, str]]:
-    """(stay, run) of everything visible on the page, in shadow roots too."""
-    return {(stay, run) for stay, run in page.evaluate(STAMPS)}
-
-
 def next_button(page: Page) -> Locator:
     return page.locator(".st-key-case-next button")
 
@@ -98,7 +89,7 @@ def test_twenty_hasty_clicks_never_leave_another_patient_on_the_page(
     idle(page)
     arrived(page, int(asked(page)["stay"]))
     assert asked(page)["stay"] != str(case_store.cohort[0])
-    assert stamps(page) == {(asked(page)["stay"], RUN)}
+    assert identities(page) == {(asked(page)["stay"], RUN)}
 
 
 def test_no_two_patients_are_visible_together_while_the_page_changes(
@@ -106,7 +97,7 @@ def test_no_two_patients_are_visible_together_while_the_page_changes(
 ) -> None:
     opened(page, url, stay=case_store.cohort[0], run=RUN)
     page.evaluate(f"""() => {{
-        const stamps = {STAMPS};
+        const stamps = {IDENTITIES};
         window.seenTogether = [];
         window.watching = setInterval(() => {{
             const stays = [...new Set(stamps().map(([stay]) => stay))];
@@ -130,7 +121,7 @@ def test_back_returns_to_the_patient_before_and_forward_to_the_next(
     for move, place in ((page.go_back, 4), (page.go_back, 3), (page.go_forward, 4)):
         move()
         arrived(page, case_store.cohort[place])
-        assert stamps(page) == {(str(case_store.cohort[place]), RUN)}
+        assert identities(page) == {(str(case_store.cohort[place]), RUN)}
 
 
 def test_j_and_k_leaf_through_the_patients(page: Page, url: str, case_store: CaseStore) -> None:
@@ -141,7 +132,7 @@ def test_j_and_k_leaf_through_the_patients(page: Page, url: str, case_store: Cas
     expect(page.get_by_test_id("case-position")).to_have_text(f"5 of {len(case_store.cohort)}")
     page.keyboard.press("j")
     arrived(page, case_store.cohort[3])
-    assert stamps(page) == {(str(case_store.cohort[3]), RUN)}
+    assert identities(page) == {(str(case_store.cohort[3]), RUN)}
 
 
 def test_the_copied_link_opens_the_same_view(page: Page, url: str, case_store: CaseStore) -> None:
@@ -159,7 +150,7 @@ def test_the_copied_link_opens_the_same_view(page: Page, url: str, case_store: C
         assert asked(fresh) == asked(page)
         assert asked(fresh) | {"layout": "6x2", "scale": "probability", "depth": "Levels"} == asked(fresh)
         expect(fresh.locator('[data-panel="levels"]')).to_be_visible()
-        assert stamps(fresh) == {(str(case_store.test_stay), RUN)}
+        assert identities(fresh) == {(str(case_store.test_stay), RUN)}
 
 
 def test_a_patient_costs_less_than_300_kb_and_hidden_depth_nothing(url: str, case_store: CaseStore) -> None:
@@ -209,7 +200,7 @@ def test_the_waterfall_in_the_browser_ends_at_the_stored_prediction(
 def test_an_unknown_stay_has_a_message_and_a_way_to_the_cohort(page: Page, url: str) -> None:
     opened(page, url, stay=12, run=RUN)
     expect(page.get_by_text("The store holds no ICU stay 12")).to_be_visible()
-    assert stamps(page) == set()
+    assert identities(page) == set()
     page.get_by_role("link", name="Choose from the cohort").click()
     page.wait_for_url(re.compile("/cohort"))
     idle(page)
@@ -220,7 +211,7 @@ def test_a_stay_outside_the_cohort_is_shown_without_a_prediction(page: Page, url
     expect(page.get_by_text("left out of the cohort by the rule")).to_be_visible()
     expect(page.locator(".case-p")).to_have_count(0)
     expect(page.locator(".st-key-case-trends .js-plotly-plot")).to_be_visible()
-    assert stamps(page) == {(str(case_store.left_out), RUN)}
+    assert identities(page) == {(str(case_store.left_out), RUN)}
 
 
 def test_a_stay_without_an_ecg_has_an_empty_state_and_no_paper(page: Page, url: str, case_store: CaseStore) -> None:
@@ -230,7 +221,7 @@ def test_a_stay_without_an_ecg_has_an_empty_state_and_no_paper(page: Page, url: 
     expect(page.get_by_text("No ECG was used")).to_be_visible()
     risk, branches = (page.locator(f'[data-panel="{name}"]').bounding_box() for name in ("risk", "branches"))
     assert risk and branches and branches["x"] < risk["x"]  # in the place of the paper
-    assert stamps(page) == {(str(case_store.no_ecg), RUN)}
+    assert identities(page) == {(str(case_store.no_ecg), RUN)}
 
 
 def test_a_chosen_token_marks_its_window_on_the_paper_and_in_words(page: Page, url: str, case_store: CaseStore) -> None:
