@@ -14,7 +14,6 @@ from dashboard.session import TASK, cached_store
 from dashboard.wording import care_unit
 
 HELD_OUT = "heldout"  # the split under which a shipped run keeps the test metrics it came with
-INNER = ("ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3", "cross")
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

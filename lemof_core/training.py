@@ -50,18 +50,7 @@ def fit_epochs(
     validation, raises ModelMistake: no weights that came of it are kept.
     what: the module's name in that sentence. slower: a part of the module, and its own learning rate.
     """
-    held_back = set() if slower[0] is None else set(slower[0].parameters())
-    groups = []
-    for late in (False, True):
-        some = [p for p in module.parameters() if (p in held_back) == late]
-        decayed, plain, rate = (
-            [p for p in some if p.ndim > 1],
-            [p for p in some if p.ndim <= 1],
-            slower[1] if late else lr,
-        )
-        groups.append({"params": decayed, "weight_decay": weight_decay, "lr": rate})
-        groups.append({"params": plain, "weight_decay": 0.0, "lr": rate})
-    optimiser = torch.optim.AdamW([group for group in groups if group["params"]], lr=lr)
+    optimiser = _optimiser(module, lr, weight_decay, slower)
     history, best, kept = History(), math.inf, None
     n_steps = max_epochs * math.ceil(len(rows) / batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(n_steps, 1))
@@ -97,6 +86,19 @@ def fit_epochs(
         module.load_state_dict(kept)
     module.eval()
     return history
+
+
+def _optimiser(
+    module: nn.Module, lr: float, weight_decay: float, slower: tuple[nn.Module | None, float]
+) -> torch.optim.Optimizer:
+    """Return AdamW over the module; weights alone are decayed, and the slower part has its own learning rate."""
+    held_back = set() if slower[0] is None else set(slower[0].parameters())
+    groups = []
+    for late, rate in ((False, lr), (True, slower[1])):
+        some = [p for p in module.parameters() if (p in held_back) == late]
+        groups.append({"params": [p for p in some if p.ndim > 1], "weight_decay": weight_decay, "lr": rate})
+        groups.append({"params": [p for p in some if p.ndim <= 1], "weight_decay": 0.0, "lr": rate})
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=lr)
 
 
 def _refuse_nan(loss: float, what: str, kind: str, epoch: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,6 @@ from dashboard.charts.range_histogram import range_histogram
 from dashboard.charts.theme import ACCENT, CONTEXT, LOWERS, RAISES
 from dashboard.figures import Figure, figure_row
 from dashboard.level_tables import collinearity, finding, input_label, level_table, weight_rows
-from dashboard.model_card import CARD, MODEL_SOURCE, differences, sections
 from dashboard.plain_table import plain_table
 from dashboard.strata import branch_rows, floors_in_words, not_estimable, strata_rows, strata_table
 from dashboard.threshold import confusion
@@ -316,36 +314,3 @@ def test_numbers_stand_at_the_right_and_words_at_the_left() -> None:
     table = plain_table(pd.DataFrame({"Split": ["train"], "n": ["4"], "Used for": ["fit"]}), words=["Used for"])
     assert '<th scope="row" class="words">train</th><td class="number">4</td><td class="words">fit</td>' in table
     assert "<thead>" not in plain_table(pd.DataFrame({"a": ["b"]}), head=False)
-
-
-# The model card
-
-
-def test_every_marked_difference_of_the_source_is_on_the_card() -> None:
-    marked = sum(file.read_text(encoding="utf-8").count("# NOTE[DIFF]") for file in MODEL_SOURCE.rglob("*.py"))
-    table = differences()
-    assert len(table) == marked > 5
-    assert (table["here"] != "").all(), table[table["here"] == ""]["where"].tolist()
-    assert (table["because"] != "").all(), table[table["because"] == ""]["where"].tolist()
-
-
-def test_a_remark_is_read_over_its_lines(tmp_path: Path) -> None:
-    folder = tmp_path / "core"
-    folder.mkdir()
-    (folder / "m.py").write_text(
-        "x = 1\n# NOTE[DIFF] paper: one. here (preset `robust`):\n    # two lines. because: why\n    # not.\ny = 2\n"
-        "# other\n"
-        "# NOTE[DIFF] paper's code: takes where: turns. here: none. because: noise\n"
-        "# NOTE[DIFF] something else\n"
-    )
-    assert differences(folder).to_numpy().tolist() == [
-        ["core.m", "one.", "two lines. (preset `robust`)", "why not."],
-        ["core.m", "paper's code: takes where: turns.", "none.", "noise"],
-        ["core.m", "", "something else", ""],
-    ]
-
-
-def test_a_card_is_cut_at_its_headings() -> None:
-    text = "<!-- not shown -->\n\n## One\nfirst\n\n- a\n\n## Two words\nsecond\n### smaller\n"
-    assert sections(text) == {"One": "first\n\n- a", "Two words": "second\n### smaller"}
-    assert all(sections(CARD.read_text(encoding="utf-8")).values())

@@ -1,0 +1,37 @@
+"""What the model card reads: the marked differences of the source, and its own text cut at its headings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dashboard.model_card import CARD, MODEL_SOURCE, differences, sections
+
+
+def test_every_marked_difference_of_the_source_is_on_the_card() -> None:
+    marked = sum(file.read_text(encoding="utf-8").count("# NOTE[DIFF]") for file in MODEL_SOURCE.rglob("*.py"))
+    table = differences()
+    assert len(table) == marked > 5
+    assert (table["here"].str.len() > 10).all(), table[table["here"].str.len() <= 10]["where"].tolist()
+    assert (table["because"] != "").all(), table[table["because"] == ""]["where"].tolist()
+
+
+def test_a_remark_is_read_over_its_lines(tmp_path: Path) -> None:
+    folder = tmp_path / "core"
+    folder.mkdir()
+    (folder / "m.py").write_text(
+        "x = 1\n# NOTE[DIFF] paper: one. here (preset `robust`):\n    # two lines. because: why\n    # not.\ny = 2\n"
+        "# other\n"
+        "# NOTE[DIFF] paper's code: takes where: turns. here: none. because: noise\n"
+        "# NOTE[DIFF] something else\n"
+    )
+    assert differences(folder).to_numpy().tolist() == [
+        ["core.m", "one.", "two lines. (preset `robust`)", "why not."],
+        ["core.m", "paper's code: takes where: turns.", "none.", "noise"],
+        ["core.m", "", "something else", ""],
+    ]
+
+
+def test_a_card_is_cut_at_its_headings() -> None:
+    text = "<!-- not shown -->\n\n## One\nfirst\n\n- a\n\n## Two words\nsecond\n### smaller\n"
+    assert sections(text) == {"One": "first\n\n- a", "Two words": "second\n### smaller"}
+    assert all(sections(CARD.read_text(encoding="utf-8")).values())
