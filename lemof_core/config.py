@@ -11,6 +11,7 @@ PRESETS = ("robust", "paper")
 FITTINGS = ("oof5", "holdout", "naive")
 ARMS = ("frozen", "finetuned")
 LEVEL_CHOICES = ("cv_gain", "k_star", "fixed", "random")
+TEACHERS = ("trees", "none")
 # What each EHR encoder was found to learn with; the others take 1e-3.
 EHR_LR = {"ft_transformer": 5e-4, "tab_transformer": 5e-4, "tabnet": 1e-2}
 
@@ -40,11 +41,11 @@ class CrossAttentionConfig:
     norm: bool = True  # LayerNorm before the output; the paper's eq. 12 reads the attended tokens as they are
     skip: bool = True  # the ECG's read-out quantities and raw EHR facts reach the head beside the attention
     own_ehr_tokens: bool = True  # offer a "level 0": EHR tokens learnt by M2 itself
-    max_epochs: int = 14  # passes over the training rows
-    patience: int = 3  # epochs without a better validation loss
+    max_epochs: int = 20  # passes over the training rows
+    patience: int = 5  # epochs without a better validation loss
     lr: float = 1e-3  # AdamW learning rate
     weight_decay: float = 1e-2  # AdamW
-    dropout: float = 0.5  # in the head; half of it on what skips
+    dropout: float = 0.0  # in the head; half of it on what skips. Taught, it has no labels to learn by heart
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class NetConfig:
     """How a rival's network is built and trained."""
 
     d: int = 96  # width of its hidden layers, that of Module 2
-    dropout: float = 0.5  # of its hidden layers, that of Module 2's head
+    dropout: float = 0.0  # of its hidden layers, that of Module 2's head
     raw_view: bool = True  # its head reads what LeMoF's skip reads: the ECG's read-out quantities and raw EHR facts
-    max_epochs: int = 14  # passes over the training rows
-    patience: int = 3  # epochs without a better validation loss
+    max_epochs: int = 20  # passes over the training rows
+    patience: int = 5  # epochs without a better validation loss
     lr: float = 1e-3  # AdamW learning rate
     weight_decay: float = 1e-2  # AdamW
 
@@ -81,6 +82,10 @@ class DecisionConfig:
     n_input_background: int = 16  # whole patients that input_phi averages over
 
 
+# What Module 2 and the rivals' networks need where they learn the labels themselves: they over-fit within few epochs.
+UNTAUGHT: dict[str, Any] = {"dropout": 0.5, "max_epochs": 14, "patience": 3}
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that makes a run; two equal configs on equal data give equal weights."""
@@ -94,8 +99,8 @@ class RunConfig:
     seed: int = 0
     n_folds: int = 5  # folds of oof fitting
     arm: str = "frozen"  # frozen: what fuses reads the levels of Stage 1; finetuned: its own encoders learn on
-    # Levels that M2 reads: the pair with the best cv_gain over M1 (robust), k_star (paper), fixed (3, 3) or random.
-    level_choice: str = "cv_gain"
+    level_choice: str = "k_star"  # what M2 reads: k*, the pair with the best cv_gain over M1, fixed (3, 3) or random
+    teacher: str = "trees"  # whose probabilities M2, or a rival, learns on exchanged pairs; none: it learns the labels
     ecg_training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(max_epochs=14, pretrain_epochs=10, aux_weight=0.5, max_shift_s=1.0)
     )
@@ -112,6 +117,7 @@ class RunConfig:
             ("fitting", FITTINGS),
             ("arm", ARMS),
             ("level_choice", LEVEL_CHOICES),
+            ("teacher", TEACHERS),
         ):
             if getattr(self, name) not in known:
                 raise ModelMistake(f"{name} must be one of {', '.join(known)}, however: {getattr(self, name)!r}")
@@ -150,7 +156,7 @@ def preset(name: str, **changes: Any) -> RunConfig:
     if name == "paper":
         config = RunConfig(
             preset="paper",
-            level_choice="k_star",
+            teacher="none",
             ecg_training=TrainingConfig(max_epochs=14),
             cross=CrossAttentionConfig(
                 d=64,
@@ -160,9 +166,9 @@ def preset(name: str, **changes: Any) -> RunConfig:
                 norm=False,
                 skip=False,
                 own_ehr_tokens=False,
-                dropout=0.0,
+                **(UNTAUGHT | {"dropout": 0.0}),
             ),
-            net=NetConfig(raw_view=False),
+            net=NetConfig(raw_view=False, **UNTAUGHT),
             decision=DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,)),
         )
     elif name != "robust":

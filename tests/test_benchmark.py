@@ -172,14 +172,14 @@ def _costs_count_what_the_prediction_reads(out: Path) -> None:
 
 def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> None:
     told = job.benchmark(store, "table1", **HOW)
-    assert told["measured"] == told["cells"] == 19
+    assert told["measured"] == told["cells"] == 17
     out = Path(told["out"])
     measured = read_measured(out)
     assert measured is not None and measured.about.synthetic and measured.about.p_x is not None
     assert set(measured.results["fusion"]) >= {"lemof", "daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "majority"}
-    assert len(measured.cells) == 19 and (measured.cells["n_parameters"] > 0).sum() == 18, "majority reads nothing"
+    assert len(measured.cells) == 17 and (measured.cells["n_parameters"] > 0).sum() == 16, "majority reads nothing"
     of_model = measured.results.groupby(["fusion", "variant", "arm"], dropna=False)
-    assert of_model.ngroups == 19, "each model has a row of each metric"
+    assert of_model.ngroups == 17, "each model has a row of each metric"
     for name, rows in of_model:
         assert {"auroc", "acc_50", "acc_tuned"} <= set(rows["metric"]), name
     commoner = measured.results.query("fusion == 'majority' and stratum == 'all'").set_index("metric")["value"]
@@ -192,14 +192,14 @@ def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> 
     assert first == {name: (out / name).read_text() for name in first}
     assert "| AUROC | ACC at 0.5 | ACC, tuned |" in first["results.md"]
     table = [line.count("|") for line in first["results.md"].splitlines() if line.startswith("|")]
-    assert len(table) == 19 * 3 + 2 and len(set(table)) == 1, "one line a model, as wide as the head"
+    assert len(table) == 17 * 3 + 2 and len(set(table)) == 1, "one line a model, as wide as the head"
     _costs_count_what_the_prediction_reads(out)
     more = job.benchmark(store, "table2", **HOW)
     assert more["measured"] == 3, "LeMoF and single modalities are shared with table 1; M1 and M2's two arms are new"
     by_disease = pd.read_csv(Path(more["out"]) / "results.csv")
     assert {"all", "with ECG", "without ECG"} < set(by_disease["stratum"]) and by_disease["stratum"].nunique() > 8
     narrow = job.benchmark(store, "table1", **{**HOW, "arms": ["frozen"]})
-    assert narrow["measured"] == 0 and narrow["cells"] == 19, "a narrower question does not narrow the table"
+    assert narrow["measured"] == 0 and narrow["cells"] == 17, "a narrower question does not narrow the table"
     parts = pd.read_csv(out / "results.csv").query("metric == 'auroc' and fusion == 'daft'")
     for _, one in parts.groupby("arm"):
         sizes = one.set_index("stratum")["n"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from lemof_core.config import RunConfig, preset
+from lemof_core.config import UNTAUGHT, RunConfig, preset
 from lemof_core.fitting.fit import LEMOF, TUNABLE
 
 PAPER_FUSIONS = ("daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "lemof")
@@ -21,6 +21,7 @@ ENCODERS = {
 PAPER_PAIR = ("wavenet", "ft_transformer")  # Tables 2 and 3
 ABLATION_PAIR = ("resnet", "ft_transformer")  # Fig. 3
 SENSITIVITY = ("lemof", *PLAIN)
+TUNABLE_FUSIONS = tuple(name for name in (*PAPER_FUSIONS, *RIVALS) if name in TUNABLE)  # whatever a teacher can teach
 
 _PAPER, _ROBUST = preset("paper"), preset("robust")
 _LITERAL_CROSS, _FULL_CROSS = _PAPER.cross, _ROBUST.cross
@@ -32,23 +33,30 @@ LADDER["+ ECG encoder learns measured quantities"] = replace(
 )
 LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"] = replace(
     LADDER["+ ECG encoder learns measured quantities"],
-    cross=replace(_FULL_CROSS, own_ehr_tokens=False, skip=False),
+    cross=replace(_FULL_CROSS, skip=False, **UNTAUGHT),
 )
 LADDER["+ skip from measured quantities and raw record"] = replace(
-    LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"], cross=replace(_FULL_CROSS, own_ehr_tokens=False)
+    LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"], cross=replace(_FULL_CROSS, **UNTAUGHT)
 )
-LADDER["robust"] = _ROBUST  # + Module 2's pair of levels, its own record tokens among them, by cross-validated gain
+LADDER["robust"] = _ROBUST  # + taught by trees on exchanged pairs, without dropout, for longer
 LEVELS = {  # `robust`, but for the levels that Module 2 reads
-    "robust, levels k*": replace(_ROBUST, level_choice="k_star"),
+    # The pair with the best cross-validated gain over M1, tokens of Module 2's own among what it may read.
+    "robust, levels by gain": replace(_ROBUST, level_choice="cv_gain"),
     "robust, levels 3 and 3": replace(_ROBUST, level_choice="fixed"),
     "robust, levels drawn": replace(_ROBUST, level_choice="random"),
 }
-VARIANTS = LADDER | LEVELS
+# `robust` learning the labels itself: what LeMoF and the rivals' networks are without a teacher.
+UNTAUGHT_VARIANT = "untaught"
+_LABELS = replace(_ROBUST, teacher="none", cross=replace(_FULL_CROSS, **UNTAUGHT), net=replace(_ROBUST.net, **UNTAUGHT))
+VARIANTS = LADDER | LEVELS | {UNTAUGHT_VARIANT: _LABELS}
 
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """One model of a table. variant: a name of VARIANTS for LeMoF, else ""; arm: "" where it has no meaning."""
+    """One model of a table.
+
+    variant: a name of VARIANTS for LeMoF, "" or "untaught" for others; arm: "" where it has no meaning.
+    """
 
     ecg_encoder: str
     ehr_encoder: str
@@ -72,6 +80,8 @@ class Cell:
             level_choice=base.level_choice,
             ecg_training=base.ecg_training,
             cross=base.cross,
+            net=base.net,
+            teacher=base.teacher,
             decision=replace(base.decision, n_bootstrap=0),  # a table asks for no interval of one prediction
         )
 
@@ -93,8 +103,8 @@ def cells_of(
     found = []
     for fusion, (ecg, ehr), seed in product(fusions, pairs, seeds):
         possible = [""] if fusion not in TUNABLE else [a for a in arms if (fusion, a) != ("mmtm", "frozen")]
-        of_lemof = variant if fusion in LEMOF else ""
-        found += [Cell(ecg, ehr, fusion, of_lemof, arm, fitting, seed) for arm in possible]
+        named = variant if fusion in LEMOF or variant == UNTAUGHT_VARIANT else ""
+        found += [Cell(ecg, ehr, fusion, named, arm, fitting, seed) for arm in possible]
     return found
 
 
@@ -108,8 +118,8 @@ def table_cells(
 ) -> list[Cell]:
     """Return the cells of a table, sorted so that those of one Stage 1 stand together.
 
-    table1: every pair, the paper's fusions and the plain ones, LeMoF also with the levels k*; the other rivals on the
-    paper's pair alone.
+    table1: every pair, the paper's fusions and the plain ones; on the paper's pair alone the other rivals, all
+    networks without their teacher, and LeMoF as the paper has it.
     table2, table3: the modules on the paper's pair. ablation: modules, levels and the ladder on Fig. 3's pair.
     leak: LeMoF on Fig. 3's pair, by all three fittings.
     Every table has the two of FLOOR for each pair, seed and fitting: what is not above them is worth nothing.
@@ -119,9 +129,8 @@ def table_cells(
         every = list(pairs or product(ENCODERS["ecg"], ENCODERS["ehr"]))
         one = [pair for pair in every if pair == PAPER_PAIR]
         found = cells_of((*PAPER_FUSIONS, *PLAIN), every, arms, fitting, seeds)
-        # Without the search over levels and without tokens of its own: LeMoF with no more than its rivals have.
-        found += cells_of(["lemof"], every, arms, fitting, seeds, "robust, levels k*")
         found += cells_of(RIVALS, one, arms, fitting, seeds) + cells_of(["lemof"], one, arms, fitting, seeds, "paper")
+        found += cells_of(TUNABLE_FUSIONS, one, arms, fitting, seeds, UNTAUGHT_VARIANT)
     elif table in ("table2", "table3"):
         found = cells_of((*MODULES, *FLOOR), some, arms, fitting, seeds)
     elif table == "ablation":

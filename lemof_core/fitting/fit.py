@@ -132,12 +132,23 @@ def _fit_joints(
         seed, report = config.seed + 100 + number, numbered(progress, number, n_folds)
         if config.fusion in TREES:
             reads_ecg = TREES[config.fusion]
-            joints.append(fit_trees(samples, learn, val, reads_ecg=reads_ecg, seed=seed, progress=report))
+            trees = stage.teachers[number] if reads_ecg else fit_trees(samples, learn, val, reads_ecg=False, seed=seed)
+            joints.append(trees)
+            report("boosted trees", 1, 1)
             continue
         torch.manual_seed(seed)
         joint = make_rival(config, samples.ecg_predictor(), samples.ehr, stage.scaler)
         history = fit_joint(
-            joint, samples, learn, val, config, config.net, what=config.fusion, seed=seed, progress=report
+            joint,
+            samples,
+            learn,
+            val,
+            config,
+            config.net,
+            what=config.fusion,
+            seed=seed,
+            progress=report,
+            teacher=stage.teacher(number, config),
         )
         kept[f"fold {number + 1} {config.fusion}"] = history.kept + 1
         joints.append(joint)

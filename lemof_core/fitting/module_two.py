@@ -61,6 +61,7 @@ def _train(
         what=f"cross-attention {pair}",
         seed=seed,
         progress=numbered(progress, number, len(stage.stages)),
+        teacher=stage.teacher(number, config),
     )
     return joint, history
 

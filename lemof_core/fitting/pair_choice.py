@@ -33,7 +33,7 @@ def choose_pair(
     """Return the pair whose y_Omega2 adds most to M1, by cross-validated log-loss on held rows.
 
     first: (n,) log-odds of M1 on held rows; candidates: pair -> (n,) y_Omega2 on the same rows.
-    # NOTE[DIFF] paper: M2 reads the levels k*. here (preset `robust`): the pair with the best cross-validated gain
+    # NOTE[DIFF] paper: M2 reads the levels k*, as both presets do. here (`cv_gain`): the best cross-validated gain
     # over M1; k* stays the importance and gives y_best. because: eq. 6 picks levels by what they predict alone, which
     # points M2 at exactly the levels that hold least of what matters jointly.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +19,11 @@ from lemof_core.decision import ALL_PORTS
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
 from lemof_core.fitting.folds import Fold, make_folds
-from lemof_core.fitting.joint_stage import FoldSamples, joint_logits
+from lemof_core.fitting.joint_stage import FoldSamples, fit_trees, joint_logits
 from lemof_core.fitting.level_files import LevelFiles
 from lemof_core.fitting.level_stage import FoldLevels, cache_levels, enough, fit_predictor
 from lemof_core.fitting.workers import run_all
-from lemof_core.fusion.joint import Joint
+from lemof_core.fusion.joint import Joint, TreeJoint
 from lemof_core.level_heads import LevelPredictor
 from lemof_core.training import History, Progress
 
@@ -184,6 +184,18 @@ class StageOne:
     def _positions(self, number: int) -> np.ndarray:
         start = sum(len(stage.fold.held) for stage in self.stages[:number])
         return np.arange(start, start + len(self.stages[number].fold.held))
+
+    @cached_property
+    def teachers(self) -> list[TreeJoint]:
+        """Boosted trees of every fold that read the record's facts and what the ECG's encoder read out."""
+        folds = enumerate(zip(self.samples, self.stages, strict=True))
+        return [
+            fit_trees(some, stage.fold.learn, self.splits["val"], reads_ecg=True, seed=n) for n, (some, stage) in folds
+        ]
+
+    def teacher(self, number: int, config: RunConfig) -> TreeJoint | None:
+        """Return who teaches what reads both modalities in a fold; None where it learns the labels."""
+        return self.teachers[number] if config.teacher == "trees" else None
 
     def set_joint(self, number: int, joint: Joint) -> None:
         """Put what fold `number`'s joint says of its held rows in their place, with their ECG and without."""

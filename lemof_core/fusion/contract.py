@@ -135,8 +135,7 @@ class FusedHead(nn.Module):
     """(B, d_fused) -> log-odds (B, 1): linear; with the raw view a small MLP that reads summary and raw EHR beside it.
 
     # NOTE[DIFF] papers of all rivals: a linear head on what was fused. here: that, or with `raw_view` this MLP.
-    # because: LeMoF `robust` reads the raw view too. What it has beyond this: tokens of its own of the raw record (8
-    # facts a variable, not 2) where its search of levels takes them; the variant "levels k*" has neither.
+    # because: LeMoF `robust` reads the raw view too.
 
     >>> sizes = NetSizes((), (), (), (), d_summary=4, d_raw=6, raw_view=True, d=8)
     >>> FusedHead(5, sizes)(torch.zeros(2, 5), torch.zeros(2, 4), torch.zeros(2, 6)).shape

@@ -99,8 +99,8 @@ def _about(parts: Sequence[Part], command: str) -> dict[str, Any]:
         notes.append("The counts by split are those of the first cohort; every row has its own n.")
     notes += [
         "All fusions start from the same Stage 1 (folds, encoders, level heads), which seconds leave out.",
-        "Rivals read the measured quantities and the raw record beside the levels, as LeMoF robust does. It alone "
-        "searches its levels, and may read tokens of its own of the raw record; “robust, levels k*” does neither.",
+        "Rivals read the measured quantities and the raw record beside the levels, and learn from the same teacher, as "
+        "LeMoF robust does: boosted_ecg is that teacher. “untaught”: the network learns the labels itself.",
         "Intervals come from the test patients alone: neither the fit's noise nor that of a tuned cut is in them.",
     ]
     synthetic = all(part.data["synthetic"] for part in parts)
