@@ -15,7 +15,8 @@ MODALITIES = ("ecg", "ehr")
 class Modality:
     """One modality of a batch: its tensors, and which rows have it.
 
-    ecg: signal (B, R, 12, 1000) float32 mV at 100 Hz, record_present (B, R) bool.
+    ecg: signal (B, R, 12, 1000) float32 mV at 100 Hz, record_present (B, R) bool; measured (B, A) float32, quantities
+    that were measured from it, standardised, NaN where not measurable: trees read them, no network does.
     ehr: value, mask, since (B, V, H) scaled value carried forward, observed in the hour, time since last in windows;
     static, static_mask (B, S).
     """
@@ -101,7 +102,12 @@ class ScaledCohort:
         present = torch.from_numpy(self.arrays.ecg_present[rows])
         signal = torch.from_numpy(self.arrays.ecg_uv[rows].astype(np.float32) / 1000.0)
         signal = signal * present[:, None, None]
-        return Modality({"signal": signal[:, None], "record_present": present[:, None]}, present)
+        tensors = {"signal": signal[:, None], "record_present": present[:, None], "measured": self.measured(rows)}
+        return Modality(tensors, present)
+
+    def measured(self, rows: np.ndarray) -> Tensor:
+        """Return what was measured from the rows' ECGs (B, A), standardised, NaN where not measurable."""
+        return torch.from_numpy(self.aux[rows])
 
     def ehr(self, rows: np.ndarray) -> Modality:
         """Return the rows' EHR; it is always there, each of its values may be unknown."""

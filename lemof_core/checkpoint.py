@@ -26,7 +26,7 @@ from lemof_core.fusion.joint import TREES, CrossJoint, Joint, TreeJoint
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.port_stack import PortStack
 
-FORMAT = 3
+FORMAT = 4
 FILES = ("model.json", "weights.safetensors", "arrays.safetensors")
 
 
@@ -156,7 +156,7 @@ def _load_fold(number: int, tensors: Mapping[str, Any], config: RunConfig, scale
     elif ecg is not None and joint_state and config.fusion in NETS:
         joint = make_rival(config, ecg, ehr, scaler)
     elif joint_state:
-        joint = TreeJoint.from_state(joint_state, reads_ecg=TREES[config.fusion])
+        joint = TreeJoint.from_state(joint_state, reads=TREES[config.fusion])
     fold = FoldModel(ecg, ehr, joint)
     fold.load_state_dict(state)
     return fold.eval()

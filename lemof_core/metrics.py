@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import expit
@@ -117,11 +118,18 @@ def calibration_line(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 
 
 def bootstrap_weights(subject_ids: np.ndarray, *, n_draws: int, seed: int) -> np.ndarray:
-    """Return (n_draws, N) how often each sample is drawn when patients are drawn with replacement."""
-    subjects, index = np.unique(subject_ids, return_inverse=True)
+    """Return (n_draws, N) how often each sample is drawn when patients are drawn with replacement; not to be changed."""
+    return _drawn(np.ascontiguousarray(subject_ids, dtype=np.int64).tobytes(), n_draws, seed)
+
+
+@lru_cache(maxsize=4)  # a table asks for the same few groups of patients again and again
+def _drawn(subject_ids: bytes, n_draws: int, seed: int) -> np.ndarray:
+    subjects, index = np.unique(np.frombuffer(subject_ids, dtype=np.int64), return_inverse=True)
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(len(subjects), np.full(len(subjects), 1 / len(subjects)), size=n_draws)
-    return counts[:, index].astype(np.float32)
+    weights = counts[:, index].astype(np.float32)
+    weights.setflags(write=False)
+    return weights
 
 
 def estimates(

@@ -30,7 +30,7 @@ def crossing(samples: FoldSamples, rows: np.ndarray) -> TreeJoint:
 
     Agree: both above their medians over the rows, or both below.
     """
-    x = tree_features(samples.encoded(rows), reads_ecg=True)
+    x = tree_features(samples.encoded(rows), reads="summary")
     record = samples.ecg_predictor().d_summary + 1  # column "mean" of the first series
     a, b = np.nanmedian(x[:, 0]), np.nanmedian(x[:, record])
     return TreeJoint(
@@ -45,7 +45,7 @@ def crossing(samples: FoldSamples, rows: np.ndarray) -> TreeJoint:
             base=np.array(0.0),
             n_features=np.array(x.shape[1], dtype=np.int64),
         ),
-        reads_ecg=True,
+        reads="summary",
     )
 
 
@@ -116,13 +116,13 @@ def test_a_student_takes_over_a_crossing_that_no_label_told(stage: StageOne, fus
     assert abs(np.corrcoef(told, stage.cohort.arrays.labels[learn])[0, 1]) < 0.3, "what it learnt was not in the labels"
 
 
-def test_the_teacher_of_a_fold_is_the_rival_boosted_ecg_and_never_saw_what_is_held_out(stage: StageOne) -> None:
-    model = fit_on(stage, replace(BASE, fusion="boosted_ecg"))
+def test_the_teacher_of_a_fold_is_the_rival_boosted_measured_and_never_saw_what_is_held_out(stage: StageOne) -> None:
+    model = fit_on(stage, replace(BASE, fusion="boosted_measured"))
     for number, (fold, samples) in enumerate(zip(model.folds, stage.samples, strict=True)):
         assert fold.joint is stage.teachers[number]
         learn, held = stage.stages[number].fold.learn, stage.stages[number].fold.held
         blind, other = (
-            fit_trees(relabelled(samples, rows), learn, stage.splits["val"], reads_ecg=True, seed=number)
+            fit_trees(relabelled(samples, rows), learn, stage.splits["val"], reads="measured", seed=number)
             for rows in (held, learn[:20])
         )
         known, same, differs = (dict(trees.named_buffers()) for trees in (stage.teachers[number], blind, other))

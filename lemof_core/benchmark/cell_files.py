@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lemof_core.batch import CohortArrays
-from lemof_core.benchmark.cells import Cell
+from lemof_core.benchmark.cells import VARIANTS, Cell
 from lemof_core.benchmark.measure import Outcome
 from lemof_core.fitting.level_files import source_digest
 
@@ -57,7 +57,8 @@ class CellFiles:
         for path in sorted(self.folder.glob("*.npz")):
             with np.load(path, allow_pickle=False) as told:
                 cell = Cell(**json.loads(str(told["cell"])))
-            if self.path(cell) == path:
+            # An older program may have measured variants that there no longer are.
+            if cell.variant in ("", *VARIANTS) and self.path(cell) == path:
                 found.append(cell)
         return found
 

@@ -12,7 +12,7 @@ from lemof_core.fitting.fit import LEMOF, TUNABLE
 PAPER_FUSIONS = ("daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "lemof")
 FLOOR = ("late_logistic", "majority")  # of every table: one logistic regression, and the commoner class
 PLAIN = ("ecg_only", "ehr_only", "late", "level_mean", *FLOOR)
-RIVALS = ("daft_reverse", "early", "mlp", "boosted", "boosted_ecg")
+RIVALS = ("daft_reverse", "early", "mlp", "boosted", "boosted_ecg", "boosted_measured")
 MODULES = ("ecg_only", "ehr_only", "lemof_m1", "lemof_m2", "lemof")
 ENCODERS = {
     "ecg": ("baseline", "lstm", "resnet", "wavenet"),

@@ -81,6 +81,6 @@ def parameters_read(model: LemofModel) -> int:
         modules.append(fold.joint)
     total = sum(tensor.numel() for module in modules if module is not None for tensor in module.parameters())
     if isinstance(fold.joint, TreeJoint):
-        reads = fold.ecg if fold.joint.reads_ecg else None
+        reads = fold.ecg if fold.joint.reads == "summary" else None
         total = fold.joint.n_nodes + sum(tensor.numel() for tensor in (reads.parameters() if reads else ()))
     return total

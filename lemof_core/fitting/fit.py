@@ -25,7 +25,7 @@ from lemof_core.fitting.stage_one import StageOne, fit_stage_one, numbered
 from lemof_core.fusion import NETS
 from lemof_core.fusion.contract import StagedFusionNet
 from lemof_core.fusion.fold_model import FoldModel, make_rival
-from lemof_core.fusion.joint import TREES, Joint
+from lemof_core.fusion.joint import TEACHER, TREES, Joint
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.port_stack import BEST_LEVELS, STACK_PORTS, PortStack, fit_port_stack, stack_ports
 from lemof_core.training import Progress
@@ -131,9 +131,9 @@ def _fit_joints(
         learn, val = stage.stages[number].fold.learn, stage.splits["val"]
         seed, report = config.seed + 100 + number, numbered(progress, number, n_folds)
         if config.fusion in TREES:
-            reads_ecg = TREES[config.fusion]
-            trees = stage.teachers[number] if reads_ecg else fit_trees(samples, learn, val, reads_ecg=False, seed=seed)
-            joints.append(trees)
+            taught = config.fusion == TEACHER
+            reads = TREES[config.fusion]
+            joints.append(stage.teachers[number] if taught else fit_trees(samples, learn, val, reads=reads, seed=seed))
             report("boosted trees", 1, 1)
             continue
         torch.manual_seed(seed)

@@ -54,7 +54,8 @@ class FoldSamples:
             return Encoded(self.cohort.ecg(ecg_of), ehr, [], [], torch.empty(len(rows), 0))
         present = self.cohort.arrays.ecg_present[ecg_of]
         levels, summary = self._ecg_levels(ecg_of, present)
-        return Encoded(Modality({}, torch.from_numpy(present)), ehr, levels, self._ehr_levels(rows), summary)
+        ecg = Modality({"measured": self.cohort.measured(ecg_of)}, torch.from_numpy(present))
+        return Encoded(ecg, ehr, levels, self._ehr_levels(rows), summary)
 
     def encoded_alone(self, rows: np.ndarray) -> Encoded:
         """Return the rows as if they had no ECG."""
@@ -97,9 +98,8 @@ def fit_joint(
     records and ECGs of different patients put together, and no label; it is stopped by the labels of `val` all the
     same.
     # NOTE[DIFF] paper, papers of all rivals: networks learn the labels. here (but in preset `paper`): the probabilities
-    # of boosted trees that read the same facts, on exchanged pairs. because: a few thousand labels teach a network how
-    # the modalities cross only as it starts to learn them by heart; exchanged pairs are without number, and the
-    # network, smoother than the trees, came out better than they are on held-out patients.
+    # of boosted trees that read measured quantities, on exchanged pairs. because: a few thousand labels teach a network
+    # how the modalities cross only as it starts to learn them by heart; exchanged pairs are without number.
     """
     cohort, tuned = samples.cohort, joint.tuned
     if not joint.handles_missing_ecg:
@@ -142,13 +142,13 @@ def fit_joint(
     )
 
 
-def fit_trees(samples: FoldSamples, learn: np.ndarray, val: np.ndarray, *, reads_ecg: bool, seed: int) -> TreeJoint:
+def fit_trees(samples: FoldSamples, learn: np.ndarray, val: np.ndarray, *, reads: str, seed: int) -> TreeJoint:
     """Return boosted trees grown on `learn`, as many as `val` wants."""
     labels = samples.cohort.arrays.labels
-    x = tree_features(samples.encoded(learn), reads_ecg=reads_ecg)
-    x_val = tree_features(samples.encoded(val), reads_ecg=reads_ecg) if len(val) else None
+    x = tree_features(samples.encoded(learn), reads=reads)
+    x_val = tree_features(samples.encoded(val), reads=reads) if len(val) else None
     trees = BoostedTrees.fit(x, labels[learn], x_val, labels[val] if len(val) else None, seed=seed)
-    return TreeJoint(trees, reads_ecg=reads_ecg)
+    return TreeJoint(trees, reads=reads)
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from lemof_core.fitting.joint_stage import FoldSamples, fit_trees, joint_logits
 from lemof_core.fitting.level_files import LevelFiles
 from lemof_core.fitting.level_stage import FoldLevels, cache_levels, enough, fit_predictor
 from lemof_core.fitting.workers import run_all
-from lemof_core.fusion.joint import Joint, TreeJoint
+from lemof_core.fusion.joint import TEACHER, TREES, Joint, TreeJoint
 from lemof_core.level_heads import LevelPredictor
 from lemof_core.training import History, Progress
 
@@ -187,11 +187,10 @@ class StageOne:
 
     @cached_property
     def teachers(self) -> list[TreeJoint]:
-        """Boosted trees of every fold that read the record's facts and what the ECG's encoder read out."""
+        """Boosted trees of every fold that read the record's facts and what was measured from the ECG."""
+        val, reads = self.splits["val"], TREES[TEACHER]
         folds = enumerate(zip(self.samples, self.stages, strict=True))
-        return [
-            fit_trees(some, stage.fold.learn, self.splits["val"], reads_ecg=True, seed=n) for n, (some, stage) in folds
-        ]
+        return [fit_trees(some, stage.fold.learn, val, reads=reads, seed=number) for number, (some, stage) in folds]
 
     def teacher(self, number: int, config: RunConfig) -> TreeJoint | None:
         """Return who teaches what reads both modalities in a fold; None where it learns the labels."""

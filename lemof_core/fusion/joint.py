@@ -28,7 +28,9 @@ from lemof_core.level_heads import LevelPredictor
 from lemof_core.table_view import tabular_view
 
 EHR_TENSORS = ("value", "mask", "since", "static", "static_mask")
-TREES = {"boosted": False, "boosted_ecg": True}  # fusion -> whether the trees read the ECG's summary
+# fusion -> what its trees read of the ECG: nothing, what the encoder read out, or what was measured from the signal
+TREES = {"boosted": "", "boosted_ecg": "summary", "boosted_measured": "measured"}
+TEACHER = "boosted_measured"
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class NetJoint(Joint):
 
 
 class TreeJoint(Joint):
-    """Boosted trees on the tabular view of the day, with the ECG's summary beside it where `reads_ecg`.
+    """Boosted trees on the tabular view of the day, and beside it what `reads` names of the ECG (see TREES).
 
     No gradient runs through trees, so nothing is attributed to inputs.
     """
@@ -178,9 +180,9 @@ class TreeJoint(Joint):
     handles_missing_ecg = True
     differentiable = False
 
-    def __init__(self, trees: BoostedTrees, *, reads_ecg: bool) -> None:
+    def __init__(self, trees: BoostedTrees, *, reads: str) -> None:
         super().__init__()
-        self.reads_ecg = reads_ecg
+        self.reads = reads
         self.names = tuple(trees.to_arrays())
         for name, array in trees.to_arrays().items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)))
@@ -191,25 +193,34 @@ class TreeJoint(Joint):
         return len(self.feature)  # type: ignore[arg-type]
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor], *, reads_ecg: bool) -> TreeJoint:
+    def from_state(cls, state: Mapping[str, Tensor], *, reads: str) -> TreeJoint:
         """Return the trees of a state dict."""
         arrays = {name: tensor.numpy() for name, tensor in state.items()}
-        return cls(BoostedTrees.from_arrays(arrays), reads_ecg=reads_ecg)
+        return cls(BoostedTrees.from_arrays(arrays), reads=reads)
 
     def logit(self, encoded: Encoded) -> Tensor:
         """Return log-odds (B, 1)."""
         trees = BoostedTrees.from_arrays({name: getattr(self, name).numpy() for name in self.names})
-        return torch.from_numpy(trees.logit(tree_features(encoded, reads_ecg=self.reads_ecg)))[:, None].float()
+        x = tree_features(encoded, reads=self.reads, n_features=trees.n_features.item())
+        return torch.from_numpy(trees.logit(x))[:, None].float()
 
     def loss(self, encoded: Encoded, targets: Tensor) -> Tensor:
         """Trees are not fitted by gradients."""
         raise ValueError("boosted trees are fitted as a whole, see BoostedTrees.fit")
 
 
-def tree_features(encoded: Encoded, *, reads_ecg: bool) -> np.ndarray:
-    """Return (B, f): the tabular view, and the ECG's summary (NaN without an ECG) where it is read."""
+def tree_features(encoded: Encoded, *, reads: str, n_features: int | None = None) -> np.ndarray:
+    """Return (B, f): what is read of the ECG (NaN without one; see TREES), and the tabular view.
+
+    n_features: f, where a batch without any ECG cannot tell how many quantities would be measured.
+    """
     view = tabular_view(*(encoded.ehr.tensors[name].detach().numpy() for name in EHR_TENSORS))
-    if not reads_ecg:
+    if not reads:
         return view
-    summary = torch.where(encoded.ecg.present[:, None], encoded.ecg_summary, torch.nan).detach().numpy()
-    return np.concatenate([summary, view], axis=1)
+    told = encoded.ecg_summary if reads == "summary" else encoded.ecg.tensors.get("measured")
+    if told is None:
+        if n_features is None:
+            raise ValueError("the batch holds nothing measured from an ECG, and n_features is not given")
+        told = torch.full((len(view), n_features - view.shape[1]), torch.nan)
+    known = torch.where(encoded.ecg.present[:, None], told, torch.nan)
+    return np.concatenate([known.detach().numpy(), view], axis=1)

@@ -100,7 +100,7 @@ def _about(parts: Sequence[Part], command: str) -> dict[str, Any]:
     notes += [
         "All fusions start from the same Stage 1 (folds, encoders, level heads), which seconds leave out.",
         "Rivals read the measured quantities and the raw record beside the levels, and learn from the same teacher, as "
-        "LeMoF robust does: boosted_ecg is that teacher. “untaught”: the network learns the labels itself.",
+        "LeMoF robust does: boosted_measured is that teacher. “untaught”: the network learns the labels itself.",
         "Intervals come from the test patients alone: neither the fit's noise nor that of a tuned cut is in them.",
     ]
     synthetic = all(part.data["synthetic"] for part in parts)

@@ -22,12 +22,14 @@ def one_row(
     t0_hours: float,
     case: LiveCase,
     ecg: PreparedEcg | None,
+    measured: dict[str, float],
     notes: list[str],
 ) -> tuple[CohortArrays, int]:
     """Return the case as a cohort of one, and how many charted values are in it.
 
     Args:
         variables: the catalogue's rows: name, label, unit, low, high.
+        measured: name -> value, what was measured from the ECG.
         t0_hours: from ICU admission; the model reads the N_HOURS before it.
         notes: gets a sentence for everything that was given and not used.
     Raises: ModelMistake for a variable that the model does not know.
@@ -62,7 +64,7 @@ def one_row(
         series=series,
         static=static,
         labels=np.zeros(1, dtype=np.float32),
-        aux=np.full((1, len(scaler.aux_names)), np.nan, dtype=np.float32),
+        aux=np.array([[measured.get(name, np.nan) for name in scaler.aux_names]], dtype=np.float32),
         series_names=scaler.series_names,
         static_names=scaler.static_names,
         aux_names=scaler.aux_names,

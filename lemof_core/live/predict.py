@@ -33,7 +33,7 @@ def predict_case(live: LiveModel, case: LiveCase) -> tuple[dict[str, Any], dict[
     notes: list[str] = []
     model = live.model
     ecg, measured = _prepare(case, notes)
-    arrays, n_values = one_row(model.scaler, live.variables, live.t0_hours, case, ecg, notes)
+    arrays, n_values = one_row(model.scaler, live.variables, live.t0_hours, case, ecg, measured, notes)
     given = _given(live, case, arrays.series[0], n_values, notes)
     scored = score_samples(model, model.scaler.transform(arrays), np.array([0]))
     prediction = scored.predictions.iloc[0].to_dict()
