@@ -118,7 +118,7 @@ def calibration_line(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 
 
 def bootstrap_weights(subject_ids: np.ndarray, *, n_draws: int, seed: int) -> np.ndarray:
-    """Return (n_draws, N) how often each sample is drawn when patients are drawn with replacement; not to be changed."""
+    """Return (n_draws, N) how often each sample is drawn when patients are drawn with replacement (read-only)."""
     return _drawn(np.ascontiguousarray(subject_ids, dtype=np.int64).tobytes(), n_draws, seed)
 
 
