@@ -28,7 +28,7 @@ STAGES = {
 
 
 def by_rule(run: dict[str, Any]) -> bool:
-    """Whether Module 2 reads the levels k* without other pairs being tried (preset `paper`)."""
+    """Whether Module 2 reads the levels k* without other pairs being tried."""
     return bool(run["config"].get("level_choice") == "k_star")
 
 

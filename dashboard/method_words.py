@@ -34,7 +34,9 @@ _FUSIONS = {
     "ecg_only": "ECG alone",
     "ehr_only": "EHR alone",
     "majority": "Always the commoner",
-    "boosted": "Gradient boosting",
+    "boosted": "Boosted trees, record",
+    "boosted_ecg": "Boosted trees, encoder's ECG",
+    "boosted_measured": "Boosted trees, measured ECG",
     "mlp": "MLP",
 }
 _ENCODERS = {

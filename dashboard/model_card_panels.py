@@ -64,6 +64,7 @@ def draw_model(run: dict[str, Any], choices: pd.DataFrame) -> None:
         "Fitting": f"{run['fitting']}, seed {run['seed']}",
         "k* (importance)": chosen_levels(choices, "is_k_star", "frequency", "refits"),
         "Levels read by Module 2": levels_of_module_2(run, choices),
+        "Joint network learns from": taught_by(run),
         "Seconds to fit": f"{run['fit_report'].get('seconds', '–')}",
     }
     _facts(facts)
@@ -96,6 +97,15 @@ def levels_of_module_2(run: dict[str, Any], choices: pd.DataFrame) -> str:
     if by_rule(run):
         return "those of k*, as in the paper"
     return chosen_levels(choices, "is_cross_level", "cross_frequency", "draws")
+
+
+def taught_by(run: dict[str, Any]) -> str:
+    """Whether what reads both modalities learnt the labels or a teacher's probabilities; a dash without any such."""
+    if not any(name.endswith(("module 2", str(run["fusion"]))) for name in run["fit_report"].get("epochs_kept", {})):
+        return "–"
+    if run["config"].get("teacher") == "trees":
+        return "boosted trees that read measured ECG quantities, on records and ECGs of different patients put together"
+    return "the labels"
 
 
 def chosen_levels(choices: pd.DataFrame, flag: str, frequency: str, of: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from cohort_db.truth import practical_limit, true_probabilities
 from lemof_core.benchmark.cells import Cell
 from lemof_core.benchmark.measure import Outcome
 from lemof_core.benchmark.tables import cost_rows, difference_rows, result_rows
+from lemof_core.fitting.workers import run_all
 from lemof_core.jobs.bridge import Cohort, describe_data
 from lemof_core.jobs.progress import Report
 
+MANY = 200_000  # test rows over all cells from which on intervals are worth a process each
 _CELL = [field.name for field in fields(Cell)]
 _IN_WORDS = {"auroc": "AUROC", "acc_50": "ACC at 0.5", "acc_tuned": "ACC, tuned"}  # what results.md shows
 _DIFFERENCE = [*_CELL, "stratum", "against", "metric", "n", "value", "lo", "hi"]
@@ -63,15 +66,18 @@ class Part:
 
 def write_table(parts: Sequence[Part], command: str, target: Path, progress: Report) -> int:
     """Write the files of a table, measured on one cohort or several; return the rows of results."""
-    rows: list[dict[str, object]] = []
-    differences: list[dict[str, object]] = []
-    done, total = 0, sum(len(part.outcomes) for part in parts)
-    for part in parts:
-        for cell, outcome in part.outcomes.items():
-            rows += result_rows(cell, outcome, part.y, part.subjects, part.strata)
-            done += 1
-            progress("intervals", done, total)
-        differences += difference_rows(part.outcomes, part.y, part.subjects, part.strata)
+    tasks = [partial(_intervals, part, some) for part in parts for some in _pairs_of(part)]
+    total = sum(len(part.outcomes) for part in parts)
+    done = 0
+
+    def one_more(what: str, _done: int, _total: int) -> None:
+        nonlocal done
+        done += 1
+        progress(what, done, total)
+
+    found = run_all(tasks, parallel=total * max(len(part.y) for part in parts) >= MANY, progress=one_more)
+    rows = [row for results, _ in found for row in results]
+    differences = [row for _, rows_of in found for row in rows_of]
     target.mkdir(parents=True, exist_ok=True)
     _frame(rows).to_csv(target / "results.csv", index=False, float_format="%.5f")
     _frame(differences, _DIFFERENCE).to_csv(target / "differences.csv", index=False, float_format="%.5f")
@@ -81,6 +87,26 @@ def write_table(parts: Sequence[Part], command: str, target: Path, progress: Rep
     (target / "about.json").write_text(json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     (target / "results.md").write_text(_markdown(_frame(rows), about), encoding="utf-8")
     return len(rows)
+
+
+def _pairs_of(part: Part) -> list[list[Cell]]:
+    """Return the cells by what they are compared within: one Stage 1."""
+    groups: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in part.outcomes:
+        groups.setdefault((cell.ecg_encoder, cell.ehr_encoder, cell.fitting, str(cell.seed)), []).append(cell)
+    return list(groups.values())
+
+
+def _intervals(
+    part: Part, cells: Sequence[Cell], progress: Report
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Return the rows of results and of differences of some cells; another process can be asked."""
+    rows: list[dict[str, object]] = []
+    for cell in cells:
+        rows += result_rows(cell, part.outcomes[cell], part.y, part.subjects, part.strata)
+        progress("intervals", 1, 1)
+    outcomes = {cell: part.outcomes[cell] for cell in cells}
+    return rows, list(difference_rows(outcomes, part.y, part.subjects, part.strata))
 
 
 def _frame(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | None = None) -> pd.DataFrame:
