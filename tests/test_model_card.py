@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dashboard.model_card import CARD, MODEL_SOURCE, differences, sections
+from dashboard.model_card_panels import taught_by
 
 
 def test_every_marked_difference_of_the_source_is_on_the_card() -> None:
@@ -35,3 +38,17 @@ def test_a_card_is_cut_at_its_headings() -> None:
     text = "<!-- not shown -->\n\n## One\nfirst\n\n- a\n\n## Two words\nsecond\n### smaller\n"
     assert sections(text) == {"One": "first\n\n- a", "Two words": "second\n### smaller"}
     assert all(sections(CARD.read_text(encoding="utf-8")).values())
+
+
+@pytest.mark.parametrize(
+    ("fusion", "kept", "teacher", "said"),
+    [
+        ("lemof", "fold 1 module 2", "trees", "boosted trees that read measured ECG quantities"),
+        ("daft", "fold 1 daft", "trees", "boosted trees"),
+        ("lemof", "fold 1 module 2", "none", "the labels"),
+        ("late", "fold 1 ecg label", "trees", "–"),
+    ],
+)
+def test_a_card_says_what_the_joint_network_learnt_from(fusion: str, kept: str, teacher: str, said: str) -> None:
+    run = {"fusion": fusion, "config": {"teacher": teacher}, "fit_report": {"epochs_kept": {kept: 3}}}
+    assert taught_by(run).startswith(said)
