@@ -33,9 +33,11 @@ def draw_differences(rows: pd.DataFrame, choice: Choice, metric: str) -> None:
     against = some["against"].iloc[0]
     found = over_seeds(some[some["against"] == against], ("pair", "contender")).dropna(subset=["value"])
     name, who = metric_label(metric), contender_label(against.replace(" ", "|"))
-    clear, behind = int((found["lo"] > 0).sum()), int((found["hi"] < 0).sum())
+    rivals = found[~found["contender"].str.contains("|", regex=False)]  # not what a step of the ladder was worth
+    clear, behind = int((rivals["lo"] > 0).sum()), int((rivals["hi"] < 0).sum())
     st.subheader(
-        f"{who} is clearly ahead in {clear} and clearly behind in {behind} of {len(found)} paired comparisons ({name})"
+        f"{who} is clearly ahead in {clear} and clearly behind in {behind} of {len(rivals)} paired comparisons "
+        f"with rivals ({name})"
     )
     pairs = list(dict.fromkeys(found["pair"]))
     left, right = st.columns([3, 2], gap="large")

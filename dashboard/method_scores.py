@@ -29,7 +29,7 @@ def chosen(rows: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """
     here = rows["arm"].isin([choice.arm, ""]) & rows["fitting"].isin([choice.fitting, ""])
     some = rows[here]
-    own = some["fusion"].str.startswith("lemof") & (some["variant"] == choice.preset)
+    own = some["variant"] == choice.preset  # a rival without its teacher stands beside LeMoF without it
     contender = some["fusion"].where(own | (some["variant"] == ""), some["fusion"] + "|" + some["variant"])
     some = some.assign(contender=contender, pair=some["ecg_encoder"] + "|" + some["ehr_encoder"])
     unnamed = (some[["arm", "fitting", "variant"]] == "").sum(axis=1)

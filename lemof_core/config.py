@@ -100,7 +100,8 @@ class RunConfig:
     n_folds: int = 5  # folds of oof fitting
     arm: str = "frozen"  # frozen: what fuses reads the levels of Stage 1; finetuned: its own encoders learn on
     level_choice: str = "k_star"  # what M2 reads: k*, the pair with the best cv_gain over M1, fixed (3, 3) or random
-    teacher: str = "trees"  # whose probabilities M2, or a rival, learns on exchanged pairs; none: it learns the labels
+    teacher: str = "trees"  # whose probabilities M2, or a rival's network, learns; none: it learns the labels
+    exchange: bool = True  # the teacher is asked about records and ECGs of different patients put together
     ecg_training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(max_epochs=14, pretrain_epochs=10, aux_weight=0.5, max_shift_s=1.0)
     )

@@ -49,7 +49,7 @@ _I, _II = LEADS.index("I"), LEADS.index("II")
 
 @dataclass(frozen=True)
 class Measurement:
-    """One row of MEASUREMENTS. aux: a regression target beside the label when an ECG encoder is trained."""
+    """One row of MEASUREMENTS. aux: what ECG encoders learn beside the label, and trees read."""
 
     name: str
     label: str

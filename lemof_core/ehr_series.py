@@ -100,7 +100,7 @@ class Scaler:
 
     def transform(self, arrays: CohortArrays) -> ScaledCohort:
         """Return the cohort as the models read it; raise ModelMistake where the variables differ from the fit's."""
-        for name in ("series_names", "static_names"):
+        for name in ("series_names", "static_names", "aux_names"):
             if getattr(self, name) != getattr(arrays, name):
                 raise ModelMistake(
                     f"the data's {name.replace('_', ' ')} differ from those the model was fitted with: "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from scipy.special import expit
@@ -117,19 +116,12 @@ def calibration_line(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
     return float(slope), float(intercept)
 
 
-def bootstrap_weights(subject_ids: np.ndarray, *, n_draws: int, seed: int) -> np.ndarray:
-    """Return (n_draws, N) how often each sample is drawn when patients are drawn with replacement (read-only)."""
-    return _drawn(np.ascontiguousarray(subject_ids, dtype=np.int64).tobytes(), n_draws, seed)
-
-
-@lru_cache(maxsize=4)  # a table asks for the same few groups of patients again and again
-def _drawn(subject_ids: bytes, n_draws: int, seed: int) -> np.ndarray:
-    subjects, index = np.unique(np.frombuffer(subject_ids, dtype=np.int64), return_inverse=True)
+def bootstrap_weights(subject_ids: np.ndarray, *, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
+    """Return (n_draws, N) how often each sample is drawn when patients are drawn with replacement."""
+    subjects, index = np.unique(subject_ids, return_inverse=True)
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(len(subjects), np.full(len(subjects), 1 / len(subjects)), size=n_draws)
-    weights = counts[:, index].astype(np.float32)
-    weights.setflags(write=False)
-    return weights
+    return counts[:, index].astype(np.float32)
 
 
 def estimates(
@@ -139,20 +131,21 @@ def estimates(
     *,
     thresholds: np.ndarray,
     n_draws: int = N_DRAWS,
-    seed: int = 0,
+    weights: np.ndarray | None = None,
 ) -> list[Estimate]:
     """Return AUROC, AUPRC, ACC at .5 and at the tuned threshold, macro-F1, Brier, calibration slope and intercept.
 
     Ranking metrics need MIN_EVENTS of each class; what cannot be estimated says so with its n.
     Args:
         thresholds: (N,) the tuned cut of each sample's own path, NaN where none was tuned.
+        weights: (D, N) draws of `bootstrap_weights`, where many predictions for the same patients share them.
     """
     n, events = len(y), int(y.sum())
     if n == 0:
         return [Estimate(name, None, None, None, 0, 0, "not estimable, n = 0") for name in _NAMES]
     few = min(events, n - events) < MIN_EVENTS
     why = f"not estimable, n = {n}, events = {events}"
-    weights = bootstrap_weights(subject_ids, n_draws=n_draws, seed=seed)
+    weights = bootstrap_weights(subject_ids, n_draws=n_draws) if weights is None else weights
 
     def spread(name: str, value: float, draws: np.ndarray) -> Estimate:
         low, high = np.nanquantile(draws, [0.025, 0.975])
@@ -220,10 +213,10 @@ def paired_difference(
     *,
     metric: Weighted = weighted_auroc,
     n_draws: int = N_DRAWS,
-    seed: int = 0,
+    weights: np.ndarray | None = None,
 ) -> tuple[float, float, float]:
     """Return (difference first - second, 95 % low, high) of a weighted metric on the same drawn patients."""
-    weights = bootstrap_weights(subject_ids, n_draws=n_draws, seed=seed)
+    weights = bootstrap_weights(subject_ids, n_draws=n_draws) if weights is None else weights
     one = np.ones((1, len(y)))
     difference = float(metric(y, first, one)[0] - metric(y, second, one)[0])
     low, high = np.nanquantile(metric(y, first, weights) - metric(y, second, weights), [0.025, 0.975])

@@ -103,11 +103,14 @@ def test_paths_differ_and_have_their_own_calibrator_and_background() -> None:
     assert set(model.background_ids["both"]) <= ids
 
 
-def test_the_paper_preset_reads_k_star_and_the_robust_one_reports_both_choices() -> None:
-    paper, robust = fitted("paper"), fitted("robust")
-    chosen = paper.decisions["both"].k_star
-    assert module_two(paper.folds[0]).pair == (chosen["ecg"], chosen["ehr"])
-    rows = {(row["modality"], row["level"]): row for row in robust.level_choices}
+def test_both_presets_read_k_star_and_a_search_over_pairs_reports_both_choices() -> None:
+    for name in ("paper", "robust"):
+        model = fitted(name)
+        chosen = model.decisions["both"].k_star
+        assert module_two(model.folds[0]).pair == (chosen["ecg"], chosen["ehr"]), name
+        assert {row["level"] for row in model.level_choices} == {1, 2, 3}, "M2's own tokens were not to be had"
+    searched = fit(made_up_cohort(), parts(), quick(level_choice="cv_gain"))
+    rows = {(row["modality"], row["level"]): row for row in searched.level_choices}
     assert ("ehr", 0) in rows and rows["ehr", 0]["frequency"] is None
     for modality in ("ecg", "ehr"):
         known = [row for (m, level), row in rows.items() if m == modality and level]

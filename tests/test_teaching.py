@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from lemof_core.fitting.fit import fit_on
 from lemof_core.fitting.joint_stage import FoldSamples, fit_joint, fit_trees, joint_logits
 from lemof_core.fitting.stage_one import StageOne, fit_stage_one
 from lemof_core.fusion.fold_model import make_cross, make_rival
-from lemof_core.fusion.joint import Joint, TreeJoint, tree_features
+from lemof_core.fusion.joint import Encoded, Joint, TreeJoint, tree_features
 
 BASE = quick(ehr_encoder="baseline")
 
@@ -136,3 +137,36 @@ def test_the_teacher_is_a_field_of_the_config(stage: StageOne) -> None:
     weights = [(a.joint.state_dict(), b.joint.state_dict()) for a, b in pairs if a.joint and b.joint]
     assert weights and all(not torch.equal(a["cross.out.weight"], b["cross.out.weight"]) for a, b in weights)
     assert taught.config.teacher == "trees" and RunConfig.from_json(untaught.config.to_json()).teacher == "none"
+
+
+def test_a_record_without_an_ecg_teaches_every_network_with_the_ecg_of_another(
+    stage: StageOne, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, asked = stage.samples[0], []
+    original = FoldSamples.encoded
+
+    def spy(self: FoldSamples, rows: np.ndarray, **how: Any) -> Encoded:
+        asked.append((rows, how.get("ecg_of")))
+        return original(self, rows, **how)
+
+    monkeypatch.setattr(FoldSamples, "encoded", spy)
+    learn = stage.stages[0].fold.learn
+    for fusion in ("lemof", "daft", "medfuse"):
+        asked.clear()
+        trained(stage, samples, stage.teachers[0], fusion, val=stage.splits["val"])
+        pairs = [two for two in asked if two[1] is not None]
+        records, ecgs = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        assert set(records) == set(learn) and set(ecgs) <= set(learn), fusion
+        assert not stage.present[records].all()
+        assert stage.present[ecgs].all() == (fusion != "medfuse"), "MedFuse reads records alone too"
+
+
+def test_a_teacher_can_be_asked_about_the_patients_own_pairs(stage: StageOne) -> None:
+    samples, val = stage.samples[0], stage.splits["val"]
+    own = replace(BASE, exchange=False)
+    first = trained(stage, samples, stage.teachers[0], "daft", val=val, config=own).state_dict()
+    turned = relabelled(samples, stage.stages[0].fold.learn)
+    again = trained(stage, turned, stage.teachers[0], "daft", val=val, config=own).state_dict()
+    mixed = trained(stage, samples, stage.teachers[0], "daft", val=val).state_dict()
+    assert all(torch.equal(first[name], again[name]) for name in first), "no label there either"
+    assert any(not torch.equal(first[name], mixed[name]) for name in first)

@@ -16,13 +16,15 @@ from lemof_core.fitting.level_files import source_digest
 # All that a number hangs on: any of it changed, and a cell is measured anew.
 _SOURCES = ("*.py", "encoders/*.py", "fusion/*.py", "fitting/*.py", "benchmark/measure.py")
 
+_LIBRARIES = ("torch", "pytorch-tabnet", "scikit-learn")
+
 
 class CellFiles:
     """The outcomes below a folder that were measured on this cohort and these splits, by the very code that is here."""
 
     def __init__(self, folder: Path, arrays: CohortArrays, splits: dict[str, np.ndarray]) -> None:
         self.folder = folder
-        self._data = source_digest(_SOURCES)
+        self._data = source_digest(_SOURCES, _LIBRARIES)
         for name in ("subject_ids", "ecg_uv", "ecg_present", "series", "static", "labels", "aux"):
             self._data.update(np.ascontiguousarray(getattr(arrays, name)).tobytes())
         names = (arrays.sample_ids, arrays.series_names, arrays.static_names, arrays.aux_names)

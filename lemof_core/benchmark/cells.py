@@ -38,7 +38,8 @@ LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"] = replace(
 LADDER["+ skip from measured quantities and raw record"] = replace(
     LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"], cross=replace(_FULL_CROSS, **UNTAUGHT)
 )
-LADDER["robust"] = _ROBUST  # + taught by trees on exchanged pairs, without dropout, for longer
+LADDER["+ taught by trees, no dropout, longer"] = replace(_ROBUST, exchange=False)
+LADDER["robust"] = _ROBUST  # + taught on records and ECGs of different patients put together
 LEVELS = {  # `robust`, but for the levels that Module 2 reads
     # The pair with the best cross-validated gain over M1, tokens of Module 2's own among what it may read.
     "robust, levels by gain": replace(_ROBUST, level_choice="cv_gain"),
@@ -82,6 +83,7 @@ class Cell:
             cross=base.cross,
             net=base.net,
             teacher=base.teacher,
+            exchange=base.exchange,
             decision=replace(base.decision, n_bootstrap=0),  # a table asks for no interval of one prediction
         )
 
@@ -135,7 +137,7 @@ def table_cells(
         found = cells_of((*MODULES, *FLOOR), some, arms, fitting, seeds)
     elif table == "ablation":
         found = cells_of((*MODULES, "best_levels", "level_mean", "late", *FLOOR), some, arms, fitting, seeds)
-        for variant in VARIANTS:
+        for variant in LADDER | LEVELS:  # "untaught" is a step of the ladder
             found += cells_of(["lemof"], some, arms, fitting, seeds, variant)
     else:
         found = []

@@ -12,9 +12,9 @@ from torch import nn
 
 from lemof_core.batch import CohortArrays
 from lemof_core.benchmark.cells import Cell
-from lemof_core.fitting.fit import fit_on
+from lemof_core.fitting.fit import TUNABLE, fit_on
 from lemof_core.fitting.stage_one import StageOne, fit_stage_one
-from lemof_core.fusion.joint import TreeJoint
+from lemof_core.fusion.joint import TEACHER, TreeJoint
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.training import Progress
 
@@ -25,7 +25,7 @@ class Outcome:
 
     logit: np.ndarray
     threshold: np.ndarray
-    seconds: float  # of the fit, Stage 1 left out
+    seconds: float  # of the fit; Stage 1 and its teachers, whom all share, left out
     n_parameters: int  # of one fold's networks
     epochs: float  # mean over folds of the epochs kept by what reads both modalities; NaN where nothing is trained
 
@@ -40,6 +40,8 @@ def measure_group(
 ) -> int:
     """Hand each cell's outcome to `keep` once it is there, and return how many; the cells stand on one Stage 1."""
     stage = fit_stage_one(arrays, splits, cells[0].config(), progress=progress, kept_in=kept_in, also=splits["test"])
+    if stage.has_ecg and any(cell.fusion in (*TUNABLE, TEACHER) and cell.config().teacher == "trees" for cell in cells):
+        progress("teachers", len(stage.teachers), len(stage.teachers))
     for done, cell in enumerate(cells):
         started = time.monotonic()
         model = fit_on(stage, cell.config())

@@ -18,13 +18,24 @@ AGAINST = "lemof robust"
 
 
 def result_rows(
-    cell: Cell, outcome: Outcome, y: np.ndarray, subjects: np.ndarray, strata: Mapping[str, np.ndarray]
+    cell: Cell,
+    outcome: Outcome,
+    y: np.ndarray,
+    subjects: np.ndarray,
+    strata: Mapping[str, np.ndarray],
+    draws: Mapping[str, np.ndarray] | None = None,
 ) -> list[dict[str, object]]:
-    """Return one row a stratum and metric; strata: name -> members (n,) bool of the test rows."""
+    """Return one row a stratum and metric.
+
+    strata: name -> members (n,) bool of the test rows; draws: name -> `bootstrap_weights` of the members, made here
+    where they are not given.
+    """
     rows = []
     p = expit(outcome.logit)
     for name, members in strata.items():
-        found = estimates(y[members], p[members], subjects[members], thresholds=outcome.threshold[members])
+        weights = None if draws is None else draws[name]
+        cut = outcome.threshold[members]
+        found = estimates(y[members], p[members], subjects[members], thresholds=cut, weights=weights)
         for one in found:
             if one.name not in LEFT_OUT:
                 told = {"metric": one.name, "n": one.n, "events": one.events}
@@ -33,7 +44,11 @@ def result_rows(
 
 
 def difference_rows(
-    outcomes: Mapping[Cell, Outcome], y: np.ndarray, subjects: np.ndarray, strata: Mapping[str, np.ndarray]
+    outcomes: Mapping[Cell, Outcome],
+    y: np.ndarray,
+    subjects: np.ndarray,
+    strata: Mapping[str, np.ndarray],
+    draws: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[dict[str, object]]:
     """Yield LeMoF `robust` minus each other cell of the same pair, arm, fitting and seed, on the same drawn patients.
 
@@ -49,7 +64,9 @@ def difference_rows(
                 continue
             for metric, measure, scores in _comparisons(outcomes[against], outcome, y):
                 first, second = (score[members] for score in scores)
-                value, lo, hi = paired_difference(y[members], first, second, subjects[members], metric=measure)
+                weights = None if draws is None else draws[name]
+                found = paired_difference(y[members], first, second, subjects[members], metric=measure, weights=weights)
+                value, lo, hi = found
                 told = {"against": AGAINST, "metric": metric, "n": n}
                 yield {**asdict(cell), "stratum": name, **told, "value": value, "lo": lo, "hi": hi}
 

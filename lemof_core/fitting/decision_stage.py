@@ -152,7 +152,7 @@ def level_choice_rows(model: LemofModel, held: dict[str, Held], choice: PairChoi
 
         frequency = choice_frequency(levels, labels, refit, n_draws=config.n_bootstrap, seed=model.config.seed)
         importance = mean_abs_phi(meta, levels)
-        lowest = 0 if modality == "ehr" and model.config.cross.own_ehr_tokens and choice is not None else 1
+        lowest = min(pair[1] for pair in choice.gains) if modality == "ehr" and choice and choice.gains else 1
         for level in range(lowest, 4):
             known = level > 0
             row: dict[str, Any] = {"modality": modality, "level": level}

@@ -94,16 +94,18 @@ def fit_joint(
 ) -> History:
     """Leave the joint trained on `learn`, early-stopped on `val`: alone, or with its own encoders where it has them.
 
-    Rows without an ECG are left out unless it can read them. With a teacher the joint learns what that one says of
-    records and ECGs of different patients put together, and no label; it is stopped by the labels of `val` all the
-    same.
+    Rows without an ECG are left out unless it can read them. With a teacher the joint learns what that one says, and no
+    label: of records and ECGs of different patients put together (`config.exchange`), where a record without an ECG
+    has its part in any joint; or of the patients' own. It is stopped by the labels of `val` all the same.
     # NOTE[DIFF] paper, papers of all rivals: networks learn the labels. here (but in preset `paper`): the probabilities
     # of boosted trees that read measured quantities, on exchanged pairs. because: a few thousand labels teach a network
     # how the modalities cross only as it starts to learn them by heart; exchanged pairs are without number.
     """
     cohort, tuned = samples.cohort, joint.tuned
+    rows_with, val = learn, val
     if not joint.handles_missing_ecg:
-        learn, val = (rows[cohort.arrays.ecg_present[rows]] for rows in (learn, val))
+        rows_with, val = (rows[cohort.arrays.ecg_present[rows]] for rows in (learn, val))
+    exchanged = teacher is not None and config.exchange and len(rows_with) > 0
     epochs, patience = training.max_epochs, training.patience
     if tuned is not None:
         epochs, patience = config.tuning.max_epochs, config.tuning.patience
@@ -113,9 +115,9 @@ def fit_joint(
     def loss_of_labels(rows: np.ndarray) -> Tensor:
         return joint.loss(samples.encoded(rows, raw=raw), cohort.targets(rows))
 
-    def loss_of_exchanged(rows: np.ndarray) -> Tensor:
+    def loss_of_taught(rows: np.ndarray) -> Tensor:
         assert teacher is not None
-        others = exchange.choice(learn, len(rows), replace=False)
+        others = exchange.choice(rows_with, len(rows), replace=len(rows) > len(rows_with)) if exchanged else rows
         seen = samples.encoded(rows, ecg_of=others)
         taught = torch.sigmoid(teacher.logit(seen))
         return joint.loss(samples.encoded(rows, ecg_of=others, raw=True) if raw else seen, taught)
@@ -128,9 +130,9 @@ def fit_joint(
     return fit_epochs(
         joint,
         what=what,
-        step_loss=loss_of_labels if teacher is None else loss_of_exchanged,
+        step_loss=loss_of_labels if teacher is None else loss_of_taught,
         val_loss=val_loss if len(val) else None,
-        rows=learn,
+        rows=learn if exchanged else rows_with,
         max_epochs=epochs,
         patience=patience,
         batch_size=64,

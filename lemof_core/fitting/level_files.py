@@ -39,10 +39,10 @@ _SOURCES = (
 _LIBRARIES = ("torch", "pytorch-tabnet")
 
 
-def source_digest(patterns: tuple[str, ...]) -> Any:
+def source_digest(patterns: tuple[str, ...], libraries: tuple[str, ...] = _LIBRARIES) -> Any:
     """Return a running hash over the package's files of these patterns and over the versions of the libraries."""
     root = Path(lemof_core.__file__).parent
-    digest = hashlib.sha256("|".join(version(name) for name in _LIBRARIES).encode())
+    digest = hashlib.sha256("|".join(version(name) for name in libraries).encode())
     for pattern in patterns:
         for file in sorted(root.glob(pattern)):
             digest.update(file.name.encode() + file.read_bytes())

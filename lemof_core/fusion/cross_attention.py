@@ -63,7 +63,7 @@ class CrossAttention(nn.Module):
     """Module 2 on one pair of levels. EHR level 0 means M2's own tokens of the raw series.
 
     # NOTE[DIFF] paper: no residual, one head, a logistic on the concatenated attention (preset `paper`).
-    # here (preset `robust`): residual, 4 heads, LayerNorm, small MLP head, own EHR tokens, and a skip from the ECG's
+    # here (preset `robust`): residual, 4 heads, LayerNorm, small MLP head, and a skip from the ECG's
     # read-out quantities and the raw EHR. because: the literal form cannot use a planted interaction that the tokens
     # do hold.
     # NOTE[DIFF] paper: eq. 12 concatenates the attention outputs. here: their mean over query tokens first.

@@ -23,7 +23,7 @@ from cohort_db.errors import InputMistake
 from cohort_db.store import Store, open_store
 from cohort_db.store_url import folder_of
 from lemof_core.benchmark.cell_files import CellFiles
-from lemof_core.benchmark.cells import ENCODERS, Cell, table_cells
+from lemof_core.benchmark.cells import ENCODERS, VARIANTS, Cell, table_cells
 from lemof_core.benchmark.measure import Outcome, measure_group
 from lemof_core.config import ARMS
 from lemof_core.fitting.stage_one import Setting
@@ -58,9 +58,9 @@ def benchmark(
     cells = table_cells(table, arms=arms, fitting=fitting, seeds=seeds, pairs=pairs)
     cohort, files, n_measured = measured(store, cells, progress)
     if out is None:  # the table's own folder holds whatever was ever measured for it, not this command's cells alone
-        cells = sorted({*cells, *(cell for cell in files.known() if _belongs(cell, table))}, key=_grouped)
+        cells = [*{*cells, *(cell for cell in files.known() if _belongs(cell, table))}]
     strata = ecg_strata(cohort) | (_diseases(store, cohort) if table in BY_DISEASE else {})
-    part = Part.of(store, cohort, {cell: loaded(files, cell) for cell in cells}, strata)
+    part = Part.of(store, cohort, {cell: loaded(files, cell) for cell in sorted(cells, key=_shown)}, strata)
     target = out or store.folder / "benchmark" / table
     n_results = write_table([part], _command(table, arms, fitting, seeds, pairs), target, progress)
     return {"table": table, "cells": len(cells), "measured": n_measured, "results": n_results, "out": str(target)}
@@ -76,6 +76,12 @@ def _belongs(cell: Cell, table: str) -> bool:
 def _grouped(cell: Cell) -> tuple[Cell, Cell]:
     """Return what brings cells of one Stage 1 together."""
     return cell.stage(), cell
+
+
+def _shown(cell: Cell) -> tuple[Any, ...]:
+    """Return what orders the rows of a table: the variants of a fusion stand in the order of the ladder's steps."""
+    step = [*VARIANTS, ""].index(cell.variant)
+    return cell.ecg_encoder, cell.ehr_encoder, cell.fitting, cell.seed, cell.fusion, step, cell.arm
 
 
 def _command(

@@ -23,6 +23,7 @@ from lemof_core.benchmark.tables import cost_rows, difference_rows, result_rows
 from lemof_core.fitting.workers import run_all
 from lemof_core.jobs.bridge import Cohort, describe_data
 from lemof_core.jobs.progress import Report
+from lemof_core.metrics import bootstrap_weights
 
 MANY = 200_000  # test rows over all cells from which on intervals are worth a process each
 _CELL = [field.name for field in fields(Cell)]
@@ -101,12 +102,17 @@ def _intervals(
     part: Part, cells: Sequence[Cell], progress: Report
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """Return the rows of results and of differences of some cells; another process can be asked."""
-    rows: list[dict[str, object]] = []
-    for cell in cells:
-        rows += result_rows(cell, part.outcomes[cell], part.y, part.subjects, part.strata)
-        progress("intervals", 1, 1)
     outcomes = {cell: part.outcomes[cell] for cell in cells}
-    return rows, list(difference_rows(outcomes, part.y, part.subjects, part.strata))
+    rows: dict[Cell, list[dict[str, object]]] = {cell: [] for cell in cells}
+    differences: list[dict[str, object]] = []
+    for at, (name, members) in enumerate(part.strata.items()):
+        shared = (part.y, part.subjects, {name: members}, {name: bootstrap_weights(part.subjects[members])})
+        for cell, outcome in outcomes.items():
+            rows[cell] += result_rows(cell, outcome, *shared)
+            if at == 0:
+                progress("intervals", 1, 1)
+        differences += difference_rows(outcomes, *shared)
+    return [row for found in rows.values() for row in found], differences
 
 
 def _frame(rows: Sequence[Mapping[str, object]], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -125,8 +131,9 @@ def _about(parts: Sequence[Part], command: str) -> dict[str, Any]:
         notes.append("The counts by split are those of the first cohort; every row has its own n.")
     notes += [
         "All fusions start from the same Stage 1 (folds, encoders, level heads), which seconds leave out.",
-        "Rivals read the measured quantities and the raw record beside the levels, and learn from the same teacher, as "
-        "LeMoF robust does: boosted_measured is that teacher. “untaught”: the network learns the labels itself.",
+        "Rivals read the encoder's read-outs and the raw record beside the levels, and learn from the same teacher, as "
+        "LeMoF robust does. boosted_measured is that teacher, and its growing is in no model's seconds. “untaught”: "
+        "the network learns the labels itself.",
         "Intervals come from the test patients alone: neither the fit's noise nor that of a tuned cut is in them.",
     ]
     synthetic = all(part.data["synthetic"] for part in parts)
