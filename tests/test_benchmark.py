@@ -313,3 +313,14 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(store: Store) -> None:
     found = CliRunner().invoke(app, ["benchmark", "table1", "--pair", "resnet", "--db", store.url])
     assert isinstance(found.exception, InputMistake) and "ECG+EHR" in str(found.exception)
     store.close()
+
+
+def test_groups_of_one_ecg_encoder_share_a_process_until_there_are_too_few() -> None:
+    def groups(*names: str) -> list[list[Cell]]:
+        return [[Cell(*name.split("+"), "late", "", "")] for name in names]
+
+    shared = job._shares(groups("lstm+tpc", "lstm+tabnet", "resnet+tpc"), 2)
+    assert [[one[0].ehr_encoder for one in some] for some in shared] == [["tpc", "tabnet"], ["tpc"]]
+    split = job._shares(groups("lstm+tpc", "lstm+tabnet", "lstm+baseline"), 2)
+    assert sorted(len(some) for some in split) == [1, 2]
+    assert len(job._shares(groups("lstm+tpc"), 4)) == 1

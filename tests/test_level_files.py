@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,24 @@ def test_the_same_stage_is_trained_once_and_is_bit_equal(tmp_path: Path) -> None
     assert first.stages[0].histories == again.stages[0].histories
     plain, _ = fitted(None)
     np.testing.assert_array_equal(first.ports, plain.ports)
+
+
+def test_levels_are_taken_over_from_a_stage_with_equal_predictors_and_from_no_other(tmp_path: Path) -> None:
+    first, _ = fitted(tmp_path)
+    config = replace(BASE, ehr_encoder="tpc")
+    how: dict[str, Any] = {"progress": lambda *_: None, "kept_in": tmp_path}
+    second = fit_stage_one(made_up_cohort(), parts(), config, **how, like=first)
+    assert second.samples[0].caches["ecg"] is first.samples[0].caches["ecg"]
+    assert second.samples[0].caches["ehr"] is not first.samples[0].caches["ehr"]
+    alone = fit_stage_one(made_up_cohort(), parts(), config, **how)
+    np.testing.assert_array_equal(second.ports, alone.ports)
+    other_seed = fit_stage_one(made_up_cohort(), parts(), replace(BASE, seed=1), **how, like=first)
+    assert other_seed.samples[0].caches["ecg"] is not first.samples[0].caches["ecg"], "other weights, other levels"
+    more = fit_stage_one(made_up_cohort(), parts(), BASE, **how, also=parts()["test"], like=first)
+    assert more.samples[0].caches["ehr"] is not first.samples[0].caches["ehr"], "rows are asked for that it has not"
+    first.forget("ecg")
+    again = fit_stage_one(made_up_cohort(), parts(), BASE, **how, like=first)
+    np.testing.assert_array_equal(again.ports, fitted(tmp_path)[0].ports)
 
 
 def test_fusions_of_one_stage_share_it_but_other_seeds_training_and_data_do_not(tmp_path: Path) -> None:

@@ -30,25 +30,44 @@ class Outcome:
     epochs: float  # mean over folds of the epochs kept by what reads both modalities; NaN where nothing is trained
 
 
-def measure_group(
+def measure_groups(
     arrays: CohortArrays,
     splits: dict[str, np.ndarray],
-    cells: Sequence[Cell],
+    groups: Sequence[Sequence[Cell]],
     kept_in: Path,
     keep: Callable[[Cell, Outcome], None],
     progress: Progress,
 ) -> int:
-    """Hand each cell's outcome to `keep` once it is there, and return how many; the cells stand on one Stage 1."""
-    stage = fit_stage_one(arrays, splits, cells[0].config(), progress=progress, kept_in=kept_in, also=splits["test"])
+    """Hand each cell's outcome to `keep` once it is there, and return how many; a group's cells share a Stage 1.
+
+    The levels of an encoder that two groups one after the other have in common are computed once.
+    """
+    stage: StageOne | None = None
+    for cells in groups:
+        if stage is not None:
+            stage.forget("ehr")  # groups are sorted by their ECG's encoder: this one's would only take up memory
+        stage = fit_stage_one(
+            arrays, splits, cells[0].config(), progress=progress, kept_in=kept_in, also=splits["test"], like=stage
+        )
+        _measure(stage, splits["test"], cells, keep, progress)
+    return sum(len(cells) for cells in groups)
+
+
+def _measure(
+    stage: StageOne,
+    test: np.ndarray,
+    cells: Sequence[Cell],
+    keep: Callable[[Cell, Outcome], None],
+    progress: Progress,
+) -> None:
     if stage.has_ecg and any(cell.fusion in (*TUNABLE, TEACHER) and cell.config().teacher == "trees" for cell in cells):
         progress("teachers", len(stage.teachers), len(stage.teachers))
     for done, cell in enumerate(cells):
         started = time.monotonic()
         model = fit_on(stage, cell.config())
         seconds = time.monotonic() - started
-        keep(cell, _outcome(stage, model, splits["test"], seconds))
+        keep(cell, _outcome(stage, model, test, seconds))
         progress(f"{cell.ecg_encoder} + {cell.ehr_encoder}: {cell.fusion} {cell.arm}".rstrip(), done + 1, len(cells))
-    return len(cells)
 
 
 def _outcome(stage: StageOne, model: LemofModel, test: np.ndarray, seconds: float) -> Outcome:

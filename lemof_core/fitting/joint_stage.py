@@ -38,6 +38,11 @@ class FoldSamples:
             ports[has, :3] = self.caches["ecg"].take_logits(rows[has])
         return ports
 
+    def of(self, modality: str) -> tuple[LevelPredictor, LevelCache] | None:
+        """Return a modality's predictor and what it makes of the rows; None where that is not there (any more)."""
+        predictor, cache = self.ehr if modality == "ehr" else self.ecg, self.caches.get(modality)
+        return None if predictor is None or cache is None else (predictor, cache)
+
     def ecg_predictor(self) -> LevelPredictor:
         """Return the ECG's predictor; there must be one."""
         if self.ecg is None:

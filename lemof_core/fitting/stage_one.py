@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from lemof_core.batch import CohortArrays, ScaledCohort
 from lemof_core.config import RunConfig
@@ -48,19 +49,21 @@ def fit_stage_one(
     progress: Progress,
     kept_in: Path | None = None,
     also: np.ndarray | None = None,
+    like: StageOne | None = None,
 ) -> StageOne:
     """Return the level predictors of every fold of `config.fitting`, and their held-out predictions.
 
     splits: name -> rows; test is not looked at. Preprocessing is fitted on train.
     kept_in: a folder that trained predictors are taken from and put into.
     also: rows that nothing is fitted on but whose levels are wanted too, computed once for many fits.
+    like: another Stage 1 of the same rows; what its predictors are equal to ours in is not computed again.
     Raises ModelMistake where a class is missing from what the networks learn from, or from what they held out.
     """
     setting = Setting.of(arrays, splits, config, kept_in)
     found = setting.train(("ecg", "ehr"), progress)
     folds = enumerate(setting.folds)
     stages = [_fold_levels(fold, found["ecg", number], found["ehr", number]) for number, fold in folds]
-    return StageOne(setting.cohort, setting.scaler, stages, setting.splits, also)
+    return StageOne(setting.cohort, setting.scaler, stages, setting.splits, also, like)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,14 @@ def numbered(progress: Progress, number: int, total: int) -> Progress:
     return lambda what, done, of: progress(f"fold {number + 1}/{total}: {what}", done, of)
 
 
+def same_weights(first: LevelPredictor, second: LevelPredictor) -> bool:
+    """Return whether two predictors are the same network with equal weights."""
+    if type(first.encoder) is not type(second.encoder):
+        return False
+    one, other = first.state_dict(), second.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
 class StageOne:
     """Level predictors of all folds, the frozen tokens behind them, and held-out ports (columns of ALL_PORTS)."""
 
@@ -156,6 +167,7 @@ class StageOne:
         stages: list[FoldLevels],
         splits: dict[str, np.ndarray],
         also: np.ndarray | None = None,
+        like: StageOne | None = None,
     ) -> None:
         self.cohort, self.scaler, self.stages, self.splits = cohort, scaler, stages, splits
         self.present = cohort.arrays.ecg_present
@@ -167,19 +179,34 @@ class StageOne:
         self.paired = self.rows[self.present[self.rows]]
         self.has_ecg = all(stage.ecg is not None for stage in stages) and enough(cohort.arrays.labels[self.paired])
         self.also = np.empty(0, dtype=np.int64) if also is None else also
-        self.samples = [self._samples(stage) for stage in stages]
+        known: list[FoldSamples] | list[None] = [None] * len(stages) if like is None else like.samples
+        self.samples: list[FoldSamples] = [
+            self._samples(stage, some) for stage, some in zip(stages, known, strict=True)
+        ]
         self.ports = np.full((len(self.rows), len(ALL_PORTS)), np.nan)
         self.alone = np.full(len(self.rows), np.nan)  # the port "cross" as if there were no ECG
         for number, stage in enumerate(stages):
             self.ports[self._positions(number), :6] = self.samples[number].level_ports(stage.fold.held)
 
-    def _samples(self, stage: FoldLevels) -> FoldSamples:
+    def _samples(self, stage: FoldLevels, known: FoldSamples | None) -> FoldSamples:
         parts = [stage.fold.learn, stage.fold.held, self.splits["val"], self.splits["cal"], self.also]
         rows = np.unique(np.concatenate(parts))
-        caches = {"ehr": cache_levels(stage.ehr, self.cohort, rows, "ehr")}
-        if stage.ecg is not None:
-            caches["ecg"] = cache_levels(stage.ecg, self.cohort, rows[self.present[rows]], "ecg")
+        caches = {}
+        for modality, predictor in (("ehr", stage.ehr), ("ecg", stage.ecg)):
+            if predictor is None:
+                continue
+            wanted = rows if modality == "ehr" else rows[self.present[rows]]
+            theirs = None if known is None else known.of(modality)
+            if theirs and set(wanted.tolist()) <= theirs[1].index.keys() and same_weights(predictor, theirs[0]):
+                caches[modality] = theirs[1]
+            else:
+                caches[modality] = cache_levels(predictor, self.cohort, wanted, modality)
         return FoldSamples(stage.ecg, stage.ehr, caches, self.cohort)
+
+    def forget(self, modality: str) -> None:
+        """Free what the modality's predictors made of the rows; nothing can be fitted on this Stage 1 any more."""
+        for some in self.samples:
+            some.caches.pop(modality, None)
 
     def _positions(self, number: int) -> np.ndarray:
         start = sum(len(stage.fold.held) for stage in self.stages[:number])

@@ -24,7 +24,7 @@ from cohort_db.store import Store, open_store
 from cohort_db.store_url import folder_of
 from lemof_core.benchmark.cell_files import CellFiles
 from lemof_core.benchmark.cells import ENCODERS, VARIANTS, Cell, table_cells
-from lemof_core.benchmark.measure import Outcome, measure_group
+from lemof_core.benchmark.measure import Outcome, measure_groups
 from lemof_core.config import ARMS
 from lemof_core.fitting.stage_one import Setting
 from lemof_core.fitting.workers import N_THREADS, n_processes, run_all
@@ -115,10 +115,10 @@ def measured(store: Store, cells: Sequence[Cell], progress: Report) -> tuple[Coh
     _train_levels(cohort, missing, kept_in, progress)
     groups = [list(group) for _, group in groupby(missing, key=Cell.stage)]
     if len(groups) > 1 and n_processes() > 1:
-        run_all([partial(_measure_apart, store.url, group) for group in groups], parallel=True, progress=progress)
+        tasks = [partial(_measure_apart, store.url, some) for some in _shares(groups, n_processes())]
+        run_all(tasks, parallel=True, progress=progress)
     else:
-        for group in groups:
-            measure_group(cohort.arrays, cohort.splits, group, kept_in, files.keep, progress)
+        measure_groups(cohort.arrays, cohort.splits, groups, kept_in, files.keep, progress)
     return cohort, files, len(missing)
 
 
@@ -168,12 +168,22 @@ def _cohort(url: str) -> Cohort:
         return load_cohort(store, "los")
 
 
-def _measure_apart(url: str, cells: Sequence[Cell], progress: Any) -> int:
-    """Measure one group in a process of its own, which starts no others."""
+def _shares(groups: Sequence[list[Cell]], n: int) -> list[list[list[Cell]]]:
+    """Return the groups in shares for n processes: those of one ECG encoder together where there are enough of them."""
+    by_ecg = groupby(groups, key=lambda group: (group[0].ecg_encoder, group[0].fitting, group[0].seed))
+    shares = [list(some) for _, some in by_ecg]
+    while len(shares) < n and len(largest := max(shares, key=len)) > 1:
+        shares.remove(largest)
+        shares += [largest[: len(largest) // 2], largest[len(largest) // 2 :]]
+    return shares
+
+
+def _measure_apart(url: str, groups: Sequence[Sequence[Cell]], progress: Any) -> int:
+    """Measure some groups in a process of its own, which starts no others."""
     os.environ["LEMOF_WORKERS"] = "1"
     cohort, folder = _cohort(url), folder_of(make_url(url))
     files = CellFiles(folder / "benchmark" / "cells", cohort.arrays, cohort.splits)
-    return measure_group(cohort.arrays, cohort.splits, cells, folder / "levels", files.keep, progress)
+    return measure_groups(cohort.arrays, cohort.splits, groups, folder / "levels", files.keep, progress)
 
 
 def loaded(files: CellFiles, cell: Cell) -> Outcome:
