@@ -56,7 +56,7 @@ def level_table(
 
     Args:
         choices: `level_choices` of a run; metrics: those of the test split, may be empty.
-        pairs_tried: whether Module 2's levels were found by trying; by rule they have no frequency.
+        pairs_tried: whether Module 2's levels were found by trying; by rule they have no frequency to show.
     """
     some = choices[choices["modality"] == modality].sort_values("level", ascending=False)
     rows = []
@@ -70,13 +70,14 @@ def level_table(
                 "Level": LEVEL_NAMES.get(int(row["level"]), OWN_TOKENS),
                 "Chosen": ", ".join(chosen),
                 "k* in": 100 * row["frequency"],
-                "M2 in": 100 * row["cross_frequency"] if pairs_tried else None,
+                "M2 in": None if pd.isna(row["cross_frequency"]) else 100 * row["cross_frequency"],
                 "AUROC, test": _auroc(of_test) if row["level"] else "–",
                 "Mean |φ|": "–" if pd.isna(row["mean_abs_phi"]) else f"{row['mean_abs_phi']:.3f}",
                 "AUROC, fitting": probability(row["auroc"]),
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table if pairs_tried else table.drop(columns="M2 in", errors="ignore")
 
 
 def weight_rows(weights: pd.DataFrame, stage: str, path: str) -> pd.DataFrame:
