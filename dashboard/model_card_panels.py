@@ -103,9 +103,10 @@ def taught_by(run: dict[str, Any]) -> str:
     """Whether what reads both modalities learnt the labels or a teacher's probabilities; a dash without any such."""
     if not any(name.endswith(("module 2", str(run["fusion"]))) for name in run["fit_report"].get("epochs_kept", {})):
         return "–"
-    if run["config"].get("teacher") == "trees":
-        return "boosted trees that read measured ECG quantities, on records and ECGs of different patients put together"
-    return "the labels"
+    if run["config"].get("teacher") != "trees":
+        return "the labels"
+    mixed = ", on records and ECGs of different patients put together" if run["config"].get("exchange", True) else ""
+    return f"boosted trees that read measured ECG quantities{mixed}"
 
 
 def chosen_levels(choices: pd.DataFrame, flag: str, frequency: str, of: str) -> str:

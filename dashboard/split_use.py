@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_STOPPING = "early stopping of the encoders and Module 2, number of trees of its teacher"
+_STOPPING = "early stopping of the encoders and Module 2, number of trees of its teacher where it has one"
 _CALIBRATION = "calibration, threshold"
 _TEST = "evaluation only"
 _OUT_OF_FOLD = "encoders, heads and Module 2 in folds; weights of the stack and k* on what each fold left out"

@@ -40,6 +40,12 @@ def test_a_card_is_cut_at_its_headings() -> None:
     assert all(sections(CARD.read_text(encoding="utf-8")).values())
 
 
+def test_a_card_tells_own_pairs_from_exchanged_ones() -> None:
+    run = {"fusion": "lemof", "fit_report": {"epochs_kept": {"fold 1 module 2": 3}}}
+    own, mixed = (taught_by(run | {"config": {"teacher": "trees", "exchange": how}}) for how in (False, True))
+    assert "different patients" in mixed and "different patients" not in own
+
+
 @pytest.mark.parametrize(
     ("fusion", "kept", "teacher", "said"),
     [

@@ -17,6 +17,8 @@ from lemof_core.fitting.joint_stage import FoldSamples, fit_joint, fit_trees, jo
 from lemof_core.fitting.stage_one import StageOne, fit_stage_one
 from lemof_core.fusion.fold_model import make_cross, make_rival
 from lemof_core.fusion.joint import Encoded, Joint, TreeJoint, tree_features
+from lemof_core.live.case import LiveCase
+from lemof_core.live.one_row import one_row
 
 BASE = quick(ehr_encoder="baseline")
 
@@ -129,6 +131,16 @@ def test_the_teacher_of_a_fold_is_the_rival_boosted_measured_and_never_saw_what_
         known, same, differs = (dict(trees.named_buffers()) for trees in (stage.teachers[number], blind, other))
         assert all(torch.equal(known[name], same[name]) for name in known)
         assert any(not torch.equal(known[name], differs[name]) for name in known)
+
+
+def test_a_live_cases_measured_quantities_come_to_the_trees_by_name(stage: StageOne) -> None:
+    told = {"rate": 71.0, "not known": 3.0, "r_mv": 0.8}
+    arrays, _ = one_row(stage.scaler, [], 24.0, LiveCase(), None, told, [])
+    named = dict(zip(stage.scaler.aux_names, arrays.aux[0], strict=True))
+    assert named["rate"] == 71 and named["r_mv"] == np.float32(0.8) and np.isnan(named["st"])
+    cohort = stage.scaler.transform(arrays)
+    standardised = (71 - stage.scaler.aux_mean[1]) / stage.scaler.aux_scale[1]
+    assert cohort.ecg(np.array([0])).tensors["measured"][0, 1] == pytest.approx(np.clip(standardised, -4, 4))
 
 
 def test_the_teacher_is_a_field_of_the_config(stage: StageOne) -> None:

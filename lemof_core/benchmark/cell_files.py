@@ -15,7 +15,6 @@ from lemof_core.fitting.level_files import source_digest
 
 # All that a number hangs on: any of it changed, and a cell is measured anew.
 _SOURCES = ("*.py", "encoders/*.py", "fusion/*.py", "fitting/*.py", "benchmark/measure.py")
-
 _LIBRARIES = ("torch", "pytorch-tabnet", "scikit-learn")
 
 

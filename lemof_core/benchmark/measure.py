@@ -61,7 +61,8 @@ def _measure(
     progress: Progress,
 ) -> None:
     if stage.has_ecg and any(cell.fusion in (*TUNABLE, TEACHER) and cell.config().teacher == "trees" for cell in cells):
-        progress("teachers", len(stage.teachers), len(stage.teachers))
+        n_grown = len(stage.teachers)  # grown at their first use: here, so that no cell's seconds hold it
+        progress("teachers", n_grown, n_grown)
     for done, cell in enumerate(cells):
         started = time.monotonic()
         model = fit_on(stage, cell.config())

@@ -131,9 +131,10 @@ def _fit_joints(
         learn, val = stage.stages[number].fold.learn, stage.splits["val"]
         seed, report = config.seed + 100 + number, numbered(progress, number, n_folds)
         if config.fusion in TREES:
-            taught = config.fusion == TEACHER
-            reads = TREES[config.fusion]
-            joints.append(stage.teachers[number] if taught else fit_trees(samples, learn, val, reads=reads, seed=seed))
+            if config.fusion == TEACHER:
+                joints.append(stage.teachers[number])
+            else:
+                joints.append(fit_trees(samples, learn, val, reads=TREES[config.fusion], seed=seed))
             report("boosted trees", 1, 1)
             continue
         torch.manual_seed(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,25 +108,18 @@ def fit_joint(
     # how the modalities cross only as it starts to learn them by heart; exchanged pairs are without number.
     """
     cohort, tuned = samples.cohort, joint.tuned
-    rows_with, val = learn, val
+    usable = learn
     if not joint.handles_missing_ecg:
-        rows_with, val = (rows[cohort.arrays.ecg_present[rows]] for rows in (learn, val))
-    exchanged = teacher is not None and config.exchange and len(rows_with) > 0
+        usable, val = (rows[cohort.arrays.ecg_present[rows]] for rows in (learn, val))
+    exchanged = teacher is not None and config.exchange and len(usable) > 0
     epochs, patience = training.max_epochs, training.patience
     if tuned is not None:
         epochs, patience = config.tuning.max_epochs, config.tuning.patience
 
-    raw, exchange = tuned is not None, np.random.default_rng([seed, 1])
-
     def loss_of_labels(rows: np.ndarray) -> Tensor:
-        return joint.loss(samples.encoded(rows, raw=raw), cohort.targets(rows))
+        return joint.loss(samples.encoded(rows, raw=tuned is not None), cohort.targets(rows))
 
-    def loss_of_taught(rows: np.ndarray) -> Tensor:
-        assert teacher is not None
-        others = exchange.choice(rows_with, len(rows), replace=len(rows) > len(rows_with)) if exchanged else rows
-        seen = samples.encoded(rows, ecg_of=others)
-        taught = torch.sigmoid(teacher.logit(seen))
-        return joint.loss(samples.encoded(rows, ecg_of=others, raw=True) if raw else seen, taught)
+    givers = usable if exchanged else None
 
     @torch.no_grad()
     def val_loss() -> float:
@@ -135,9 +129,9 @@ def fit_joint(
     return fit_epochs(
         joint,
         what=what,
-        step_loss=loss_of_labels if teacher is None else loss_of_taught,
+        step_loss=loss_of_labels if teacher is None else _taught_loss(joint, samples, teacher, givers, seed),
         val_loss=val_loss if len(val) else None,
-        rows=learn if exchanged else rows_with,
+        rows=learn if exchanged else usable,
         max_epochs=epochs,
         patience=patience,
         batch_size=64,
@@ -147,6 +141,24 @@ def fit_joint(
         slower=(tuned, config.tuning.encoder_lr),
         on_epoch=lambda epoch: progress(what, epoch, epochs),
     )
+
+
+def _taught_loss(
+    joint: Joint, samples: FoldSamples, teacher: TreeJoint, givers: np.ndarray | None, seed: int
+) -> Callable[[np.ndarray], Tensor]:
+    """Return the loss of a batch of rows against what the teacher says of them with the ECGs of drawn `givers`.
+
+    givers None: with their own ECGs.
+    """
+    rng = np.random.default_rng([seed, 1])
+
+    def loss(rows: np.ndarray) -> Tensor:
+        others = rows if givers is None else rng.choice(givers, len(rows), replace=len(rows) > len(givers))
+        seen = samples.encoded(rows, ecg_of=others)
+        told = torch.sigmoid(teacher.logit(seen))
+        return joint.loss(seen if joint.tuned is None else samples.encoded(rows, ecg_of=others, raw=True), told)
+
+    return loss
 
 
 def fit_trees(samples: FoldSamples, learn: np.ndarray, val: np.ndarray, *, reads: str, seed: int) -> TreeJoint:

@@ -91,7 +91,7 @@ def write_table(parts: Sequence[Part], command: str, target: Path, progress: Rep
 
 
 def _pairs_of(part: Part) -> list[list[Cell]]:
-    """Return the cells by what they are compared within: one Stage 1."""
+    """Return the cells by what they are compared within: a pair of encoders, a fitting, a seed."""
     groups: dict[tuple[str, ...], list[Cell]] = {}
     for cell in part.outcomes:
         groups.setdefault((cell.ecg_encoder, cell.ehr_encoder, cell.fitting, str(cell.seed)), []).append(cell)
