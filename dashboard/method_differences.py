@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.charts.forest import forest
 from dashboard.method_scores import Choice, chosen, over_seeds
-from dashboard.method_words import contender_label, metric_label, pair_label, signed_three
+from dashboard.method_words import NOT_FUSED, contender_label, metric_label, pair_label, signed_three
 from dashboard.plain_table import plain_table
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
@@ -33,11 +33,12 @@ def draw_differences(rows: pd.DataFrame, choice: Choice, metric: str) -> None:
     against = some["against"].iloc[0]
     found = over_seeds(some[some["against"] == against], ("pair", "contender")).dropna(subset=["value"])
     name, who = metric_label(metric), contender_label(against.replace(" ", "|"))
-    rivals = found[~found["contender"].str.contains("|", regex=False)]  # not what a step of the ladder was worth
+    # Not what a step of the ladder was worth, nor what a second modality was.
+    rivals = found[~found["contender"].str.contains("|", regex=False) & ~found["contender"].isin(NOT_FUSED)]
     clear, behind = int((rivals["lo"] > 0).sum()), int((rivals["hi"] < 0).sum())
     st.subheader(
         f"{who} is clearly ahead in {clear} and clearly behind in {behind} of {len(rivals)} paired comparisons "
-        f"with rivals ({name})"
+        f"with rivals that read both modalities ({name})"
     )
     pairs = list(dict.fromkeys(found["pair"]))
     left, right = st.columns([3, 2], gap="large")

@@ -9,6 +9,8 @@ from dashboard.strata import COLUMNS
 PRESETS = ("robust", "paper")
 RANKED = ("lemof", "daft", "medfuse", "drfuse", "mmtm", "hyperfusion")  # the six of the paper's Table 1
 SOURCES = ("lemof", "lemof_m1", "lemof_m2", "ehr_only", "ecg_only")  # the five of its Tables 2 and 3
+# Not what fusing is worth: one modality, or none.
+NOT_FUSED = ("ecg_only", "ehr_only", "boosted", "majority")
 # metric measured -> the paper's, which does not say at which threshold it counts
 AS_PRINTED = {
     "auroc": "auroc",

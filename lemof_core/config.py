@@ -77,6 +77,9 @@ class DecisionConfig:
     link: str = "logit"  # G reads standardised level logits, or "prob": plain probabilities (paper)
     nonnegative: bool = True  # weights >= 0
     penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)  # ridge towards equal weights, chosen by cross-validation
+    for_mean: bool = (
+        True  # fitted for the mean over folds that G will read, G_final drawn to Module 2; not as if to one
+    )
     n_bootstrap: int = 200  # refits for k* frequencies and prediction intervals
     n_background: int = 256  # port rows that absent players are averaged over
     n_input_background: int = 16  # whole patients that input_phi averages over
@@ -170,7 +173,7 @@ def preset(name: str, **changes: Any) -> RunConfig:
                 **(UNTAUGHT | {"dropout": 0.0}),
             ),
             net=NetConfig(raw_view=False, **UNTAUGHT),
-            decision=DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,)),
+            decision=DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,), for_mean=False),
         )
     elif name != "robust":
         raise ModelMistake(f"preset must be one of {', '.join(PRESETS)}, however: {name!r}")

@@ -130,14 +130,41 @@ def _stack(columns: list[Any]) -> Any:
 
 
 def _fit_stage(
-    x: np.ndarray, y: np.ndarray, folds: np.ndarray, inputs: list[str], config: DecisionConfig, like: Logistic | None
+    x: np.ndarray,
+    y: np.ndarray,
+    folds: np.ndarray,
+    inputs: list[str],
+    config: DecisionConfig,
+    like: Logistic | None,
+    apart: np.ndarray | None,
+    prior: tuple[float, ...] | None = None,
 ) -> tuple[Logistic, np.ndarray]:
-    """Return (G fitted on all rows, its cross-fitted log-odds; its in-sample ones where folds cannot be fitted)."""
+    """Return (G fitted on all rows, its cross-fitted log-odds; its in-sample ones where folds cannot be fitted).
+
+    apart: (folds, M, K), the stage's inputs for other rows as each fold's networks give them.
+    """
     how: dict[str, Any] = {"inputs": inputs, "link": config.link, "nonnegative": config.nonnegative, "like": like}
+    how |= {"prior": prior, "noise": None if apart is None else noise_of_folds(apart)}
     penalty = choose_penalty(x, y, folds, config.penalties, **how) if like is None else like.penalty
     fitted = fit_logistic(x, y, penalty=penalty, **how)
     held_out = cross_fit(x, y, folds, penalty=penalty, **how)
     return fitted, fitted.logit(x) if held_out is None else held_out
+
+
+def noise_of_folds(apart: np.ndarray) -> np.ndarray | None:
+    """Return the covariance (K, K) of what a fold's predictions (folds, M, K) hold and their mean over folds does not.
+
+    Of no row is the label asked. None for a single fold, which is its own mean.
+
+    >>> noise_of_folds(np.array([[[0.0]], [[2.0]]]))  # variance 2 of a fold, of the mean of two 1
+    array([[1.]])
+    """
+    n_folds, n_rows, n_inputs = apart.shape
+    if n_folds < 2 or n_rows == 0:
+        return None
+    deviation = (apart - apart.mean(0)).reshape(-1, n_inputs)
+    covariance = deviation.T @ deviation / ((n_folds - 1) * n_rows)
+    return np.asarray(covariance * (1 - 1 / n_folds))
 
 
 def fit_decision(
@@ -148,18 +175,25 @@ def fit_decision(
     path: str,
     config: DecisionConfig,
     like: Decision | None = None,
+    apart: np.ndarray | None = None,
 ) -> Decision:
     """Return the uncalibrated stack of ports (N, n_ports) predicted for rows their makers never saw.
 
     Stacked inputs are cross-fitted over `folds` (N,), so that G_O1 and G_final never read an in-sample y_meta.
     `like` keeps its penalties and k* (for bootstrap refits).
+    apart: (folds, M, n_ports), what each fold's networks say of rows that none of them learnt or held out.
     # NOTE[DIFF] paper: G after G, "end-to-end inference", nothing on which patients each is fitted. here: each G reads
     # cross-fitted outputs of the one before. because: an in-sample y_meta looks better than it is, and the next G
     # believes it.
+    # NOTE[DIFF] paper: one model. here (`config.for_mean`): each G is fitted to predictions of single folds, but for
+    # their mean over folds, which it will read: the noise that averaging takes away is taken out of its likelihood.
+    # because: G else leans on Module 1 to smooth a Module 2 that is smooth already.
+    # NOTE[DIFF] paper: plain G. here (`config.for_mean`): the ridge of G_final draws to Module 2 alone. because: it
+    # reads what Module 1 reads, and more; labels must speak for the rest.
     # NOTE[DIFF] paper: both modalities always. here: stays without an ECG have a stack of their own of the EHR's levels
     # (path "ehr"), fitted on every patient. because: zeros in place of an ECG would be read as a finding.
     """
-    decision, _ = fit_with_held_out(ports, y, folds, path=path, config=config, like=like)
+    decision, _ = fit_with_held_out(ports, y, folds, path=path, config=config, like=like, apart=apart)
     return decision
 
 
@@ -171,28 +205,34 @@ def fit_with_held_out(
     path: str,
     config: DecisionConfig,
     like: Decision | None = None,
+    apart: np.ndarray | None = None,
 ) -> tuple[Decision, np.ndarray]:
     """Return (the stack of `fit_decision`, y_O1 (N,) as log-odds, each row's from a G_O1 that never saw its fold)."""
     modalities = ("ehr",) if path == "ehr" else ("ecg", "ehr")
+    apart = apart if config.for_mean else None
     metas: dict[str, Logistic] = {}
     k_star: dict[str, int] = {}
-    columns: list[np.ndarray] = []
-    names: list[str] = []
+    columns, apart_columns, names = [], [], []
     for index, modality in enumerate(modalities):
-        levels = ports[:, 3 * index : 3 * index + 3]
+        own = slice(3 * index, 3 * index + 3)
+        levels, apart_levels = ports[:, own], None if apart is None else apart[:, :, own]
         inputs = [f"{modality}_{k}" for k in (1, 2, 3)]
-        metas[modality], meta = _fit_stage(
-            levels, y, folds, inputs, config, None if like is None else like.metas[modality]
-        )
+        meta_like = None if like is None else like.metas[modality]
+        metas[modality], meta = _fit_stage(levels, y, folds, inputs, config, meta_like, apart_levels)
         k_star[modality] = best_level(mean_abs_phi(metas[modality], levels)) if like is None else like.k_star[modality]
         columns += [meta, levels[:, k_star[modality] - 1]]
+        if apart_levels is not None:
+            apart_columns += [metas[modality].logit(apart_levels), apart_levels[..., k_star[modality] - 1]]
         names += [f"meta_{modality}", f"best_{modality}"]
-    z = np.stack(columns, axis=1)
-    aggregate, first = _fit_stage(z, y, folds, names, config, None if like is None else like.aggregate)
+    z, apart_z = np.stack(columns, axis=1), None if apart is None else np.stack(apart_columns, axis=-1)
+    aggregate, first = _fit_stage(z, y, folds, names, config, None if like is None else like.aggregate, apart_z)
     final = None
     if path == "both":
-        u = np.stack([first, ports[:, 6]], axis=1)
-        final, _ = _fit_stage(u, y, folds, ["O1", "O2"], config, None if like is None else like.final)
+        u, apart_u = np.stack([first, ports[:, 6]], axis=1), None
+        if apart is not None and apart_z is not None:
+            apart_u = np.stack([aggregate.logit(apart_z), apart[..., 6]], axis=-1)
+        final_like, prior = None if like is None else like.final, (0.0, 1.0) if config.for_mean else None
+        final, _ = _fit_stage(u, y, folds, ["O1", "O2"], config, final_like, apart_u, prior)
     return Decision(path, metas, k_star, aggregate, final, IDENTITY_PLATT), first
 
 

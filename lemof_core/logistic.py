@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.linalg import eigh
 from scipy.optimize import minimize
 from scipy.special import expit
 
 from lemof_core.errors import ModelMistake
+
+_MOST_TAKEN = 0.5  # of the likelihood's curvature
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,8 @@ def fit_logistic(
     nonnegative: bool = False,
     penalty: float = 0.0,
     minimum_weight: float = 0.0,
+    prior: Sequence[float] | None = None,
+    noise: np.ndarray | None = None,
     like: Logistic | None = None,
 ) -> Logistic:
     """Return G fitted to log-odds x (N, K) and labels y (N,).
@@ -85,6 +90,8 @@ def fit_logistic(
     # here (preset `robust`): standardised log-odds, weights >= 0, ridge towards EQUAL weights.
     # because: three levels of one encoder correlate at .8-.99; unpenalised signs are a coin toss and the stack loses
     # to a plain mean of logits.
+    prior: weights (K,) on the inputs themselves that the ridge draws to, in place of equal ones.
+    noise: covariance (K, K) of what these inputs hold and those that G will read do not (see `corrected_loss`).
     `like` lends its standardisation, so that bootstrap refits differ in weights and intercept alone.
     scikit-learn's LogisticRegression can neither bound its weights nor shrink towards a mean other than zero.
     """
@@ -96,29 +103,67 @@ def fit_logistic(
     n_inputs = raw.shape[1]
     if like is not None:
         mean, scale = like.mean, like.scale
-        prior = np.full(n_inputs, 0.0 if link == "prob" else scale.mean() / n_inputs)
     elif link == "prob":
-        mean, scale, prior = np.zeros(n_inputs), np.ones(n_inputs), np.zeros(n_inputs)
+        mean, scale = np.zeros(n_inputs), np.ones(n_inputs)
     else:
         mean, scale = raw.mean(0), np.maximum(raw.std(0), 1e-6)
-        # Equal weights on standardised inputs, at the inputs' own mean spread: the mean of the logits.
-        prior = np.full(n_inputs, scale.mean() / n_inputs)
+    if prior is not None:
+        towards = np.asarray(prior, dtype=np.float64) * scale
+    else:  # equal weights on standardised inputs, at the inputs' own mean spread: the mean of the logits
+        towards = np.full(n_inputs, 0.0 if link == "prob" else scale.mean() / n_inputs)
     z = (raw - mean) / scale
     ridge = max(penalty, 1e-6)  # a hair of ridge, so that separable rows have a finite answer
+
+    low = minimum_weight if nonnegative else None
+    bounds = [(low, None)] * n_inputs + [(None, None)]
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
         weights, intercept = theta[:-1], theta[-1]
         score = z @ weights + intercept
-        gap = weights - prior
-        loss = np.logaddexp(0, score).sum() - y @ score + 0.5 * ridge * gap @ gap
+        gap = weights - towards
+        loss = log_loss_rows(score, y).sum() + 0.5 * ridge * gap @ gap
         residual = expit(score) - y
         return loss, np.concatenate([z.T @ residual + ridge * gap, [residual.sum()]])
 
     rate = np.clip(y.mean(), 1e-3, 1 - 1e-3)
-    start = np.concatenate([np.maximum(prior, minimum_weight), [np.log(rate / (1 - rate))]])
-    low = minimum_weight if nonnegative else None
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=[(low, None)] * n_inputs + [(None, None)])
-    return Logistic(tuple(inputs), found.x[:-1], float(found.x[-1]), mean, scale, link, penalty)
+    start = np.concatenate([np.maximum(towards, minimum_weight), [np.log(rate / (1 - rate))]])
+    theta = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    if noise is not None:
+        p = expit(z @ theta[:-1] + theta[-1])
+        slope = objective(theta)[1]
+        theta = _without_noise(theta, z, p, slope, noise / np.outer(scale, scale), ridge, bounds)
+    return Logistic(tuple(inputs), theta[:-1], float(theta[-1]), mean, scale, link, penalty)
+
+
+def _without_noise(
+    theta: np.ndarray,
+    z: np.ndarray,
+    p: np.ndarray,
+    slope: np.ndarray,
+    noise: np.ndarray,
+    ridge: float,
+    bounds: Sequence[tuple[float | None, float | None]],
+) -> np.ndarray:
+    """Return weights and intercept one Newton step of the corrected loss (see `corrected_loss`) away from theta.
+
+    A step, for far away the loss is no parabola and the correction is: it has no lowest point. Noise that would leave
+    even the step none counts for less, so much that half of the likelihood's curvature stays in every direction.
+    """
+    n = z.shape[1]
+    design = np.column_stack([z, np.ones(len(z))])
+    bend = design.T @ (design * (p * (1 - p))[:, None])
+    own = bend[:n, :n] - np.outer(bend[:n, n], bend[n, :n]) / bend[n, n] + 1e-6 * np.eye(n)
+    taken = (p * (1 - p)).sum() * noise
+    share = float(eigh(taken, own, eigvals_only=True)[-1])
+    taken = taken * min(1.0, _MOST_TAKEN / share) if share > 0 else taken
+    bend[range(n), range(n)] += ridge
+
+    def objective(now: np.ndarray) -> tuple[float, np.ndarray]:
+        step, weights = now - theta, now[:n]
+        value = slope @ step + 0.5 * step @ bend @ step - 0.5 * weights @ taken @ weights
+        return value, slope + bend @ step - np.append(taken @ weights, 0.0)
+
+    return np.asarray(minimize(objective, theta, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
 def log_loss_rows(logit: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -126,25 +171,48 @@ def log_loss_rows(logit: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.logaddexp(0, logit) - y * logit
 
 
+def corrected_loss(g: Logistic, x: np.ndarray, y: np.ndarray, noise: np.ndarray | None) -> float:
+    """Return the summed negative log-likelihood of rows, less what the inputs' noise adds to it.
+
+    Averaged predictions, which G will be asked about, have less noise than those of a single model, which it is fitted
+    to. To second order noise of covariance S adds p (1 - p) w' S w / 2 to a row's loss: the corrected score of Nakamura
+    (Biometrika 1990); Carroll, Ruppert et al., Measurement Error in Nonlinear Models, 2nd ed., ch. 7.
+    """
+    logit = g.logit(x)
+    loss = float(log_loss_rows(logit, y).sum())
+    if noise is None:
+        return loss
+    p, weights = expit(logit), g.weights / g.scale
+    return loss - 0.5 * float((p * (1 - p)).sum() * (weights @ noise @ weights))
+
+
 def choose_penalty(x: np.ndarray, y: np.ndarray, folds: np.ndarray, penalties: Sequence[float], **how: Any) -> float:
-    """Return the penalty with the lowest cross-validated log-loss; the largest one where folds cannot be fitted."""
+    """Return the penalty with the lowest cross-validated (corrected) loss; the largest where folds cannot be fitted."""
     if len(penalties) == 1:
         return penalties[0]
     losses = []
     for penalty in penalties:
-        held_out = cross_fit(x, y, folds, penalty=penalty, **how)
-        if held_out is None:
+        parts = _fold_fits(x, y, folds, penalty=penalty, **how)
+        if parts is None:
             return max(penalties)
-        losses.append(log_loss_rows(held_out, y).mean())
+        losses.append(sum(corrected_loss(g, x[held], y[held], how.get("noise")) for held, g in parts))
     return penalties[int(np.argmin(losses))]
 
 
 def cross_fit(x: np.ndarray, y: np.ndarray, folds: np.ndarray, **how: Any) -> np.ndarray | None:
     """Return (N,) log-odds, each row's from a G that never saw its fold; None where a fold leaves one class only."""
+    parts = _fold_fits(x, y, folds, **how)
+    if parts is None:
+        return None
     out = np.zeros(len(y))
-    for fold in np.unique(folds):
-        held = folds == fold
-        if held.all() or len(np.unique(y[~held])) < 2:
-            return None
-        out[held] = fit_logistic(x[~held], y[~held], **how).logit(x[held])
+    for held, g in parts:
+        out[held] = g.logit(x[held])
     return out
+
+
+def _fold_fits(x: np.ndarray, y: np.ndarray, folds: np.ndarray, **how: Any) -> list[tuple[np.ndarray, Logistic]] | None:
+    """Return each fold's rows (N,) bool with the G fitted to all others; None where those are of one class."""
+    masks = [folds == fold for fold in np.unique(folds)]
+    if any(held.all() or len(np.unique(y[~held])) < 2 for held in masks):
+        return None
+    return [(held, fit_logistic(x[~held], y[~held], **how)) for held in masks]

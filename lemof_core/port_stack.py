@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lemof_core.config import DecisionConfig
-from lemof_core.decision import ALL_PORTS, EHR_PORTS, IDENTITY_PLATT, PORTS
+from lemof_core.decision import ALL_PORTS, EHR_PORTS, IDENTITY_PLATT, PORTS, noise_of_folds
 from lemof_core.logistic import Logistic, choose_penalty, fit_logistic
 
 # What each reads with an ECG, and without one. No port: the constant that an outcome's frequency is.
@@ -90,10 +90,11 @@ def fit_port_stack(
     inputs: tuple[str, ...],
     config: DecisionConfig,
     like: PortStack | None = None,
+    apart: np.ndarray | None = None,
 ) -> PortStack:
     """Return the uncalibrated stack of held-out ports (N, n_ports); a mean asks the labels for nothing.
 
-    `like` keeps its penalty and standardisation (for bootstrap refits).
+    `like` keeps its penalty and standardisation (for bootstrap refits); apart: as in `fit_decision`.
     """
     if set(inputs) - set(ALL_PORTS):
         raise ValueError(f"unknown ports among {inputs}")
@@ -105,6 +106,7 @@ def fit_port_stack(
         return PortStack(_linear(inputs, 0.0), IDENTITY_PLATT)
     how: dict[str, Any] = {"inputs": inputs, "link": config.link, "nonnegative": config.nonnegative}
     how["like"] = None if like is None else like.stack
+    how["noise"] = noise_of_folds(apart) if config.for_mean and apart is not None else None
     penalty = choose_penalty(ports, y, folds, config.penalties, **how) if like is None else like.stack.penalty
     return PortStack(fit_logistic(ports, y, penalty=penalty, **how), IDENTITY_PLATT)
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from lemof_core.config import DecisionConfig
-from lemof_core.decision import PORTS, Decision, fit_decision, fit_platt, unions_of
+from lemof_core.decision import PORTS, Decision, fit_decision, fit_platt, noise_of_folds, unions_of
 from lemof_core.explain.owen import branch_phi, owen_terms
 
 CONFIGS = {
@@ -139,3 +139,43 @@ def test_the_calibrator_keeps_the_order_even_of_an_inverted_score() -> None:
     assert fit_platt(raw, y).weights[0] > 0
     theirs = LogisticRegression(C=np.inf, tol=1e-10).fit(-raw[:, None], y)
     assert fit_platt(-raw, y).weights[0] == pytest.approx(theirs.coef_[0, 0], rel=1e-3)
+
+
+def folds_of_networks(n: int, *, n_folds: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return ports (folds, n, 7) of networks that differ by their noise, and labels (n,); the cross port knows most."""
+    rng = np.random.default_rng(seed)
+    known, hidden = rng.normal(size=(2, n))
+    signal = np.column_stack([known, known, known, known, known, known, known + hidden])
+    spread = np.array([0.3] * 6 + [0.9])
+    return signal + rng.normal(size=(n_folds, n, 7)) * spread, (rng.random(n) < expit(known + hidden)).astype(float)
+
+
+def test_a_stack_for_the_mean_over_folds_weighs_ports_as_their_mean_deserves() -> None:
+    apart, _ = folds_of_networks(600, n_folds=5, seed=1)
+    single, y = folds_of_networks(4000, n_folds=1, seed=2)
+    folds = np.arange(len(y)) % 5
+    mean_ports, mean_y = folds_of_networks(40_000, n_folds=5, seed=3)
+    mean = mean_ports.mean(0)
+
+    def share(config: DecisionConfig, ports: np.ndarray, labels: np.ndarray, cut: np.ndarray) -> float:
+        d = fit_decision(ports, labels, cut, path="both", config=config, apart=apart)
+        assert d.final is not None
+        first, cross = d.final.weights / d.final.scale
+        return float(first / cross)
+
+    plain = DecisionConfig(for_mean=False, penalties=(1.0,))
+    wanted = share(plain, mean, mean_y, np.arange(len(mean_y)) % 5)
+    as_seen = share(plain, single[0], y, folds)
+    mended = share(DecisionConfig(penalties=(1.0,)), single[0], y, folds)
+    assert as_seen > 2 * wanted  # the single network's noise makes Module 1 look needed
+    assert abs(mended - wanted) < 0.35 * (as_seen - wanted)
+
+
+def test_one_fold_is_its_own_mean() -> None:
+    assert noise_of_folds(np.ones((1, 9, 2))) is None
+    assert noise_of_folds(np.ones((5, 0, 2))) is None
+    np.testing.assert_allclose(noise_of_folds(np.ones((5, 9, 2))), np.zeros((2, 2)))
+    rng = np.random.default_rng(0)
+    spread = np.array([[1.0, 0.3], [0.3, 0.5]])
+    seen = noise_of_folds(rng.normal(size=(1, 5000, 2)) + rng.multivariate_normal([0, 0], spread, (5, 5000)))
+    np.testing.assert_allclose(seen, 0.8 * spread, atol=0.03)  # of a fold S, of the mean of five S / 5

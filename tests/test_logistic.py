@@ -8,7 +8,7 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from lemof_core.errors import ModelMistake
-from lemof_core.logistic import Logistic, choose_penalty, cross_fit, fit_logistic
+from lemof_core.logistic import Logistic, choose_penalty, corrected_loss, cross_fit, fit_logistic
 
 
 def rows(n: int = 600, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -87,3 +87,52 @@ def test_a_hand_computed_logit() -> None:
     assert g.logit(np.array([3.0, 4.0])) == pytest.approx(-1.5)
     p = Logistic(("a",), np.array([3.0]), -1.0, np.zeros(1), np.ones(1), link="prob")
     assert p.logit(np.array([logit(0.25)])) == pytest.approx(3 * 0.25 - 1)
+
+
+def noisy_rows(n: int = 20_000, seed: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return clean inputs (n, 2), the same with noise, their labels, and the noise's covariance."""
+    rng = np.random.default_rng(seed)
+    clean = rng.multivariate_normal([0, 0], [[1.0, 0.8], [0.8, 1.0]], n)
+    noise = np.array([[0.05, 0.0], [0.0, 0.3]])
+    y = (rng.random(n) < expit(0.2 * clean[:, 0] + 0.9 * clean[:, 1])).astype(float)
+    return clean, clean + rng.multivariate_normal([0, 0], noise, n), y, noise
+
+
+def test_a_fit_to_noisy_inputs_that_knows_their_noise_is_the_fit_to_clean_ones() -> None:
+    clean, noisy, y, noise = noisy_rows()
+    wanted, naive, mended = (
+        g.weights / g.scale
+        for g in (
+            fit_logistic(clean, y, inputs="ab"),
+            fit_logistic(noisy, y, inputs="ab"),
+            fit_logistic(noisy, y, inputs="ab", noise=noise),
+        )
+    )
+    assert np.abs(naive - wanted).max() > 0.2  # the noisier input is believed too little, the other too much
+    np.testing.assert_allclose(mended, wanted, atol=0.08)
+
+
+def test_no_noise_changes_nothing_and_too_much_still_has_an_answer() -> None:
+    _, noisy, y, noise = noisy_rows(2_000)
+    plain = fit_logistic(noisy, y, inputs="ab", nonnegative=True, penalty=1.0)
+    same = fit_logistic(noisy, y, inputs="ab", nonnegative=True, penalty=1.0, noise=np.zeros((2, 2)))
+    np.testing.assert_allclose(same.weights, plain.weights, atol=1e-4)
+    for much in (noise * 1e3, np.full((2, 2), 1e9)):
+        wild = fit_logistic(noisy, y, inputs="ab", nonnegative=True, noise=much)
+        assert np.isfinite(wild.weights).all()
+        assert 0 <= wild.weights.min() and wild.weights.max() < 10
+    alone = fit_logistic(noisy[:, :1], y, inputs="a", noise=noise[:1, :1])
+    assert alone.weights[0] > fit_logistic(noisy[:, :1], y, inputs="a").weights[0]
+
+
+def test_the_ridge_draws_to_the_weights_that_are_asked_for() -> None:
+    x, y = rows()
+    g = fit_logistic(x, y, inputs="abc", nonnegative=True, penalty=1e7, prior=(0.0, 1.0, 2.0))
+    np.testing.assert_allclose(g.weights / g.scale, [0, 1, 2], atol=1e-2)
+
+
+def test_noise_takes_from_a_loss_what_it_had_added() -> None:
+    clean, noisy, y, noise = noisy_rows()
+    g = fit_logistic(clean, y, inputs="ab")
+    wanted, seen = corrected_loss(g, clean, y, None), corrected_loss(g, noisy, y, None)
+    assert abs(corrected_loss(g, noisy, y, noise) - wanted) < 0.2 * (seen - wanted)

@@ -26,8 +26,9 @@ TUNABLE_FUSIONS = tuple(name for name in (*PAPER_FUSIONS, *RIVALS) if name in TU
 _PAPER, _ROBUST = preset("paper"), preset("robust")
 _LITERAL_CROSS, _FULL_CROSS = _PAPER.cross, _ROBUST.cross
 # From one preset to the other, each step on top of those above it.
+_FOR_ONE = replace(_ROBUST.decision, for_mean=False)
 LADDER: dict[str, RunConfig] = {"paper": _PAPER}
-LADDER["+ stack on log-odds, weights >= 0, ridge to equal"] = replace(_PAPER, decision=_ROBUST.decision)
+LADDER["+ stack on log-odds, weights >= 0, ridge to equal"] = replace(_PAPER, decision=_FOR_ONE)
 LADDER["+ ECG encoder learns measured quantities"] = replace(
     LADDER["+ stack on log-odds, weights >= 0, ridge to equal"], ecg_training=_ROBUST.ecg_training
 )
@@ -38,8 +39,9 @@ LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"] = replace(
 LADDER["+ skip from measured quantities and raw record"] = replace(
     LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"], cross=replace(_FULL_CROSS, **UNTAUGHT)
 )
-LADDER["+ taught by trees, no dropout, longer"] = replace(_ROBUST, exchange=False)
-LADDER["robust"] = _ROBUST  # + taught on records and ECGs of different patients put together
+LADDER["+ taught by trees, no dropout, longer"] = replace(_ROBUST, exchange=False, decision=_FOR_ONE)
+LADDER["+ taught on ECGs and records of different patients"] = replace(_ROBUST, decision=_FOR_ONE)
+LADDER["robust"] = _ROBUST  # + the stack is fitted for the mean over folds
 LEVELS = {  # `robust`, but for the levels that Module 2 reads
     # The pair with the best cross-validated gain over M1, tokens of Module 2's own among what it may read.
     "robust, levels by gain": replace(_ROBUST, level_choice="cv_gain"),

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from lemof_core.batch import ScaledCohort
 from lemof_core.config import RunConfig
-from lemof_core.decision import IDENTITY_PLATT, fit_platt
+from lemof_core.decision import IDENTITY_PLATT, fit_platt, noise_of_folds
 from lemof_core.ehr_series import Scaler
 from lemof_core.fitting.level_stage import enough
 from lemof_core.fitting.pair_choice import PairChoice
@@ -130,9 +130,12 @@ def _refits(
     return np.array(vectors)
 
 
-def level_choice_rows(model: LemofModel, held: dict[str, Held], choice: PairChoice | None) -> list[dict[str, Any]]:
+def level_choice_rows(
+    model: LemofModel, held: dict[str, Held], apart: dict[str, np.ndarray], choice: PairChoice | None
+) -> list[dict[str, Any]]:
     """Return a row for every level: importance, weight, bootstrap frequency as k* and as M2's level, AUROC.
 
+    held, apart: path -> the rows that its decision was fitted to, and (folds, M, n_ports) as in `fit_decision`.
     Nothing for a plain rival, which chooses no level.
     """
     config = model.config.decision
@@ -144,11 +147,12 @@ def level_choice_rows(model: LemofModel, held: dict[str, Held], choice: PairChoi
         return out
     for index, modality in enumerate(decision.metas):
         meta = decision.metas[modality]
-        levels = ports[:, 3 * index : 3 * index + 3]
+        own = slice(3 * index, 3 * index + 3)
+        levels, noise = ports[:, own], noise_of_folds(apart[path][:, :, own]) if config.for_mean else None
+        how: dict[str, Any] = {"link": config.link, "nonnegative": config.nonnegative, "noise": noise}
 
-        def refit(x: np.ndarray, y: np.ndarray, like: Logistic = meta) -> Logistic:
-            how: dict[str, Any] = {"link": config.link, "nonnegative": config.nonnegative, "penalty": like.penalty}
-            return fit_logistic(x, y, inputs=like.inputs, **how)
+        def refit(x: np.ndarray, y: np.ndarray, like: Logistic = meta, how: dict[str, Any] = how) -> Logistic:
+            return fit_logistic(x, y, inputs=like.inputs, penalty=like.penalty, **how)
 
         frequency = choice_frequency(levels, labels, refit, n_draws=config.n_bootstrap, seed=model.config.seed)
         importance = mean_abs_phi(meta, levels)

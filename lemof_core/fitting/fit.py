@@ -90,7 +90,7 @@ def fit_on(stage: StageOne, config: RunConfig, *, progress: Progress = quiet) ->
         if joint is not None:
             stage.set_joint(number, joint)
     inputs = {path: _read_ports(stage, config, path, joints) for path in _paths(stage)}
-    refits = {path: _refit_of(config, read) for path, read in inputs.items()}
+    refits = {path: _refit_of(stage, config, path, read, joints) for path, read in inputs.items()}
     decisions: dict[str, Decision | PortStack] = {}
     for path, read in inputs.items():
         held = stage.held(path, read)
@@ -111,7 +111,8 @@ def fit_on(stage: StageOne, config: RunConfig, *, progress: Progress = quiet) ->
     for path in inputs:
         calibrate(model, stage, path, refit=refits[path], progress=progress)
     held_of = {path: stage.held(path, decision.ports) for path, decision in decisions.items()}
-    model.level_choices = level_choice_rows(model, held_of, choice)
+    apart_of = {path: stage.apart(path, decision.ports, joints) for path, decision in decisions.items()}
+    model.level_choices = level_choice_rows(model, held_of, apart_of, choice)
     model.report = _fit_report(model, stage, choice, kept, time.monotonic() - started)
     return model
 
@@ -167,7 +168,8 @@ def _read_ports(stage: StageOne, config: RunConfig, path: str, joints: list[Join
     if config.fusion == BEST_LEVELS:
         kind = "m1" if path == "both" else "ehr"
         held = stage.held(path, PORTS[kind])
-        k_star = fit_decision(held.ports, held.labels, held.fold_of, path=kind, config=config.decision).k_star
+        how: dict[str, Any] = {"config": config.decision, "apart": stage.apart(path, PORTS[kind])}
+        k_star = fit_decision(held.ports, held.labels, held.fold_of, path=kind, **how).k_star
         return tuple(f"{modality}_{level}" for modality, level in k_star.items())
     if config.fusion in LEMOF:
         of_both = {"lemof": PORTS["both"], "lemof_m1": PORTS["m1"], "lemof_m2": ("cross",)}
@@ -177,15 +179,19 @@ def _read_ports(stage: StageOne, config: RunConfig, path: str, joints: list[Join
     return ("cross",) if path == "both" or handles_missing else PORTS["ehr"]
 
 
-def _refit_of(config: RunConfig, inputs: tuple[str, ...]) -> Refit:
+def _refit_of(
+    stage: StageOne, config: RunConfig, path: str, inputs: tuple[str, ...], joints: list[Joint | None]
+) -> Refit:
     """Return how the decision on these ports is fitted to held rows: (ports, labels, folds, like) -> decision."""
+    apart = stage.apart(path, inputs, joints)
 
     def decision(ports: np.ndarray, y: np.ndarray, folds: np.ndarray, like: Any) -> Decision:
         kind = next(name for name, read in PORTS.items() if read == inputs)
-        return fit_decision(ports, y, folds, path=kind, config=config.decision, like=like)
+        return fit_decision(ports, y, folds, path=kind, config=config.decision, like=like, apart=apart)
 
     def stack(ports: np.ndarray, y: np.ndarray, folds: np.ndarray, like: Any) -> PortStack:
-        return fit_port_stack(config.fusion, ports, y, folds, inputs=inputs, config=config.decision, like=like)
+        how: dict[str, Any] = {"inputs": inputs, "config": config.decision, "like": like, "apart": apart}
+        return fit_port_stack(config.fusion, ports, y, folds, **how)
 
     plain = config.fusion in PLAIN or inputs not in PORTS.values()
     return stack if plain else decision

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from lemof_core.config import RunConfig
-from lemof_core.decision import PORTS, fit_with_held_out
+from lemof_core.decision import PORTS, Decision, fit_with_held_out
 from lemof_core.fitting.joint_stage import fit_joint, joint_logits
 from lemof_core.fitting.pair_choice import N_SEARCH_FOLDS, PairChoice, candidate_pairs, choose_pair
 from lemof_core.fitting.stage_one import StageOne, numbered
@@ -39,9 +39,15 @@ def _choose(stage: StageOne, config: RunConfig, progress: Progress) -> PairChoic
         drawn = np.random.default_rng(config.seed).integers(1, 4, 2)
         pair = (int(drawn[0]), int(drawn[1]))
     else:
-        first, _ = fit_with_held_out(*stage.held("both", PORTS["m1"])[1:], path="m1", config=config.decision)
+        first, _ = _module_one(stage, config)
         pair = (first.k_star["ecg"], first.k_star["ehr"])
     return PairChoice(pair, {}, {pair: 1.0})
+
+
+def _module_one(stage: StageOne, config: RunConfig) -> tuple[Decision, np.ndarray]:
+    """Return M1 on the held rows with an ECG, and their cross-fitted y_O1 as log-odds."""
+    held, apart = stage.held("both", PORTS["m1"]), stage.apart("both", PORTS["m1"])
+    return fit_with_held_out(*held[1:], path="m1", config=config.decision, apart=apart)
 
 
 def _train(
@@ -73,7 +79,7 @@ def _search(stage: StageOne, config: RunConfig, progress: Progress) -> PairChoic
     """
     frozen = config.with_arm("frozen")
     held = stage.held("both", PORTS["m1"])
-    _, first = fit_with_held_out(*held[1:], path="m1", config=config.decision)
+    _, first = _module_one(stage, config)
     position = {int(row): index for index, row in enumerate(held.rows)}
     numbers = range(min(N_SEARCH_FOLDS, len(stage.stages)))
     parts = [stage.stages[number].fold.held for number in numbers]

@@ -239,10 +239,22 @@ class StageOne:
         rows = self.rows[use]
         return Held(rows, known[use][:, columns], self.cohort.arrays.labels[rows], self.fold_of[use])
 
+    def fold_ports(self, joints: Sequence[Joint | None], path: str, rows: np.ndarray) -> np.ndarray:
+        """Return ports (folds, n, 7) of cached rows that no fold held out; path "ehr" asks for no ECG."""
+        out = np.full((len(self.samples), len(rows), len(ALL_PORTS)), np.nan)
+        for number, (samples, joint) in enumerate(zip(self.samples, joints, strict=True)):
+            out[number, :, :6] = samples.level_ports(rows)
+            if joint is not None:
+                out[number, :, 6] = joint_logits(joint, samples, rows, alone=path == "ehr")
+        return out
+
     def model_ports(self, joints: Sequence[Joint | None], path: str, rows: np.ndarray) -> np.ndarray:
-        """Return ports (n, 7) of cached rows that no fold held out, the mean over folds; path "ehr" asks for no ECG."""
-        total = np.zeros((len(rows), len(ALL_PORTS)))
-        for samples, joint in zip(self.samples, joints, strict=True):
-            total[:, :6] += samples.level_ports(rows)
-            total[:, 6] += np.nan if joint is None else joint_logits(joint, samples, rows, alone=path == "ehr")
-        return total / len(self.samples)
+        """Return ports (n, 7): the mean of `fold_ports` over folds, which is what the model reads."""
+        return np.asarray(self.fold_ports(joints, path, rows).mean(0))
+
+    def apart(self, path: str, ports: tuple[str, ...], joints: Sequence[Joint | None] | None = None) -> np.ndarray:
+        """Return (folds, M, n_ports) of the rows of val and cal: how far folds differ, whatever the labels are."""
+        rows = np.concatenate([self.splits["val"], self.splits["cal"]])
+        rows = rows if path == "ehr" else rows[self.present[rows]]
+        found = self.fold_ports([None] * len(self.samples) if joints is None else joints, path, rows)
+        return found[:, :, [ALL_PORTS.index(port) for port in ports]]
