@@ -26,7 +26,7 @@ from lemof_core.fusion.joint import TREES, CrossJoint, Joint, TreeJoint
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.port_stack import PortStack
 
-FORMAT = 4
+FORMAT = 5
 FILES = ("model.json", "weights.safetensors", "arrays.safetensors")
 
 
