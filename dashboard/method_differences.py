@@ -58,7 +58,7 @@ def draw_differences(rows: pd.DataFrame, choice: Choice, metric: str) -> None:
     st.caption(
         f"{instead}Right of the line the rival is worse. 95 % intervals by paired patient bootstrap of the same test "
         "patients; they do not hold the noise of fitting again, and are not adjusted for the number of comparisons. "
-        f"Clearly: the interval leaves out zero.{several}"
+        f"Clearly: the interval leaves out zero. The headline leaves out what reads one modality or none.{several}"
     )
 
 

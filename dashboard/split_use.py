@@ -4,14 +4,15 @@ from __future__ import annotations
 
 _STOPPING = "early stopping of the encoders and Module 2, number of trees of its teacher where it has one"
 _CALIBRATION = "calibration, threshold"
+_APART = "how far the folds' predictions differ (no label asked)"
 _TEST = "evaluation only"
 _OUT_OF_FOLD = "encoders, heads and Module 2 in folds; weights of the stack and k* on what each fold left out"
 _USE = {
     "oof5": {
         "train": f"{_OUT_OF_FOLD}; scaling of the inputs",
-        "val": _STOPPING,
+        "val": f"{_STOPPING}; {_APART}",
         "meta": _OUT_OF_FOLD,
-        "cal": _CALIBRATION,
+        "cal": f"{_CALIBRATION}; {_APART}",
         "test": _TEST,
     },
     "holdout": {

@@ -78,11 +78,17 @@ class DecisionConfig:
     nonnegative: bool = True  # weights >= 0
     penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)  # ridge towards equal weights, chosen by cross-validation
     for_mean: bool = (
-        True  # fitted for the mean over folds that G will read, G_final drawn to Module 2; not as if to one
+        True  # fitted for the mean over folds, whose predictions have less noise than those it is fitted to
     )
+    towards_cross: bool = True  # the ridge of the last stage draws to Module 2 alone, not to equal weights
     n_bootstrap: int = 200  # refits for k* frequencies and prediction intervals
     n_background: int = 256  # port rows that absent players are averaged over
     n_input_background: int = 16  # whole patients that input_phi averages over
+
+    def __post_init__(self) -> None:
+        """Refuse a noise that no stage could take out."""
+        if self.link == "prob" and self.for_mean:
+            raise ModelMistake("for_mean takes noise out of log-odds, however: link = 'prob'; use link='logit'")
 
 
 # What Module 2 and the rivals' networks need where they learn the labels themselves: they over-fit within few epochs.
@@ -173,7 +179,9 @@ def preset(name: str, **changes: Any) -> RunConfig:
                 **(UNTAUGHT | {"dropout": 0.0}),
             ),
             net=NetConfig(raw_view=False, **UNTAUGHT),
-            decision=DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,), for_mean=False),
+            decision=DecisionConfig(
+                link="prob", nonnegative=False, penalties=(0.0,), for_mean=False, towards_cross=False
+            ),
         )
     elif name != "robust":
         raise ModelMistake(f"preset must be one of {', '.join(PRESETS)}, however: {name!r}")

@@ -20,6 +20,7 @@ from lemof_core.logistic import Logistic, choose_penalty, cross_fit, fit_logisti
 ECG_PORTS = ("ecg_1", "ecg_2", "ecg_3")
 EHR_PORTS = ("ehr_1", "ehr_2", "ehr_3")
 _CONSTANT = 1e-9  # log-odds
+_FEWEST_APART = 30  # rows: fewer cannot tell how far folds differ
 ALL_PORTS = (*ECG_PORTS, *EHR_PORTS, "cross")
 # "m1": both modalities without the cross port, what the paper calls M1.
 PORTS = {"both": ALL_PORTS, "m1": (*ECG_PORTS, *EHR_PORTS), "ehr": EHR_PORTS}
@@ -154,13 +155,13 @@ def _fit_stage(
 def noise_of_folds(apart: np.ndarray) -> np.ndarray | None:
     """Return the covariance (K, K) of what a fold's predictions (folds, M, K) hold and their mean over folds does not.
 
-    Of no row is the label asked. None for a single fold, which is its own mean.
+    Of no row is the label asked. None for a single fold, which is its own mean, and for fewer than 30 rows.
 
-    >>> noise_of_folds(np.array([[[0.0]], [[2.0]]]))  # variance 2 of a fold, of the mean of two 1
+    >>> noise_of_folds(np.array([[[0.0]] * 30, [[2.0]] * 30]))  # variance 2 of a fold, of the mean of two 1
     array([[1.]])
     """
     n_folds, n_rows, n_inputs = apart.shape
-    if n_folds < 2 or n_rows == 0:
+    if n_folds < 2 or n_rows < _FEWEST_APART:
         return None
     deviation = (apart - apart.mean(0)).reshape(-1, n_inputs)
     covariance = deviation.T @ deviation / ((n_folds - 1) * n_rows)
@@ -181,15 +182,16 @@ def fit_decision(
 
     Stacked inputs are cross-fitted over `folds` (N,), so that G_O1 and G_final never read an in-sample y_meta.
     `like` keeps its penalties and k* (for bootstrap refits).
-    apart: (folds, M, n_ports), what each fold's networks say of rows that none of them learnt or held out.
+    apart: (folds, M, n_ports), what each fold's networks say of rows that none of them was fitted to or held out.
     # NOTE[DIFF] paper: G after G, "end-to-end inference", nothing on which patients each is fitted. here: each G reads
     # cross-fitted outputs of the one before. because: an in-sample y_meta looks better than it is, and the next G
     # believes it.
     # NOTE[DIFF] paper: one model. here (`config.for_mean`): each G is fitted to predictions of single folds, but for
     # their mean over folds, which it will read: the noise that averaging takes away is taken out of its likelihood.
-    # because: G else leans on Module 1 to smooth a Module 2 that is smooth already.
-    # NOTE[DIFF] paper: plain G. here (`config.for_mean`): the ridge of G_final draws to Module 2 alone. because: it
-    # reads what Module 1 reads, and more; labels must speak for the rest.
+    # How far folds differ is seen on rows of val and cal, whose labels are not asked. because: G else leans on Module 1
+    # to smooth a Module 2 that is smooth already.
+    # NOTE[DIFF] paper: plain G. here (`config.towards_cross`): the ridge of G_final draws to Module 2 alone. because:
+    # that one reads tokens, read-outs and raw facts of both modalities, where Module 1 has six numbers.
     # NOTE[DIFF] paper: both modalities always. here: stays without an ECG have a stack of their own of the EHR's levels
     # (path "ehr"), fitted on every patient. because: zeros in place of an ECG would be read as a finding.
     """
@@ -231,7 +233,7 @@ def fit_with_held_out(
         u, apart_u = np.stack([first, ports[:, 6]], axis=1), None
         if apart is not None and apart_z is not None:
             apart_u = np.stack([aggregate.logit(apart_z), apart[..., 6]], axis=-1)
-        final_like, prior = None if like is None else like.final, (0.0, 1.0) if config.for_mean else None
+        final_like, prior = None if like is None else like.final, (0.0, 1.0) if config.towards_cross else None
         final, _ = _fit_stage(u, y, folds, ["O1", "O2"], config, final_like, apart_u, prior)
     return Decision(path, metas, k_star, aggregate, final, IDENTITY_PLATT), first
 

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from lemof_core.errors import ModelMistake
 
-_MOST_TAKEN = 0.5  # of the likelihood's curvature
+_MOST_NOISE = 0.5  # of what inputs vary: the rest is left to fit to, and the noise is an estimate too
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def fit_logistic(
     """Return G fitted to log-odds x (N, K) and labels y (N,).
 
     # NOTE[DIFF] paper: plain logistic regression on probabilities (preset `paper`: link "prob", penalty 0).
-    # here (preset `robust`): standardised log-odds, weights >= 0, ridge towards EQUAL weights.
+    # here (preset `robust`): standardised log-odds, weights >= 0, ridge towards EQUAL weights, unless `prior` is given.
     # because: three levels of one encoder correlate at .8-.99; unpenalised signs are a coin toss and the stack loses
     # to a plain mean of logits.
     prior: weights (K,) on the inputs themselves that the ridge draws to, in place of equal ones.
@@ -95,6 +95,8 @@ def fit_logistic(
     `like` lends its standardisation, so that bootstrap refits differ in weights and intercept alone.
     scikit-learn's LogisticRegression can neither bound its weights nor shrink towards a mean other than zero.
     """
+    if link == "prob" and noise is not None:
+        raise ValueError("noise is that of log-odds; a stage that reads probabilities has none to take out")
     if len(x) < 2 or len(np.unique(y)) < 2:
         raise ModelMistake(
             f"a logistic stage needs samples of both classes, however: n = {len(x)}, events = {y.sum():g}"
@@ -144,18 +146,15 @@ def _without_noise(
     ridge: float,
     bounds: Sequence[tuple[float | None, float | None]],
 ) -> np.ndarray:
-    """Return weights and intercept one Newton step of the corrected loss (see `corrected_loss`) away from theta.
+    """Return weights and intercept one Newton step of the corrected loss (p (1 - p) held) away from theta.
 
-    A step, for far away the loss is no parabola and the correction is: it has no lowest point. Noise that would leave
-    even the step none counts for less, so much that half of the likelihood's curvature stays in every direction.
+    A step, for far away the loss is no parabola and the correction is: it has no lowest point.
     """
     n = z.shape[1]
     design = np.column_stack([z, np.ones(len(z))])
     bend = design.T @ (design * (p * (1 - p))[:, None])
-    own = bend[:n, :n] - np.outer(bend[:n, n], bend[n, :n]) / bend[n, n] + 1e-6 * np.eye(n)
-    taken = (p * (1 - p)).sum() * noise
-    share = float(eigh(taken, own, eigvals_only=True)[-1])
-    taken = taken * min(1.0, _MOST_TAKEN / share) if share > 0 else taken
+    own = bend[:n, :n] - np.outer(bend[:n, n], bend[n, :n]) / bend[n, n]
+    taken = capped((p * (1 - p)).sum() * noise, own)
     bend[range(n), range(n)] += ridge
 
     def objective(now: np.ndarray) -> tuple[float, np.ndarray]:
@@ -164,6 +163,19 @@ def _without_noise(
         return value, slope + bend @ step - np.append(taken @ weights, 0.0)
 
     return np.asarray(minimize(objective, theta, jac=True, method="L-BFGS-B", bounds=bounds).x)
+
+
+def capped(noise: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return the noise (K, K), in no direction more than a given share of the spread (K, K): else nothing is left.
+
+    >>> capped(np.diag([9.0, 0.1]), np.eye(2))
+    array([[0.5, 0. ],
+           [0. , 0.1]])
+    """
+    floor = 1e-9 * max(float(np.trace(spread)), 1e-9) * np.eye(len(spread))
+    share, directions = eigh(noise, spread + floor)
+    outward = (spread + floor) @ directions
+    return np.asarray((outward * np.clip(share, 0.0, _MOST_NOISE)) @ outward.T)
 
 
 def log_loss_rows(logit: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -175,8 +187,8 @@ def corrected_loss(g: Logistic, x: np.ndarray, y: np.ndarray, noise: np.ndarray 
     """Return the summed negative log-likelihood of rows, less what the inputs' noise adds to it.
 
     Averaged predictions, which G will be asked about, have less noise than those of a single model, which it is fitted
-    to. To second order noise of covariance S adds p (1 - p) w' S w / 2 to a row's loss: the corrected score of Nakamura
-    (Biometrika 1990); Carroll, Ruppert et al., Measurement Error in Nonlinear Models, 2nd ed., ch. 7.
+    to. To second order noise of covariance S adds p (1 - p) w' S w / 2 to a row's loss. After the corrected scores of
+    Nakamura (Biometrika 1990); Carroll, Ruppert et al., Measurement Error in Nonlinear Models, 2nd ed., ch. 7.
     """
     logit = g.logit(x)
     loss = float(log_loss_rows(logit, y).sum())
@@ -190,6 +202,9 @@ def choose_penalty(x: np.ndarray, y: np.ndarray, folds: np.ndarray, penalties: S
     """Return the penalty with the lowest cross-validated (corrected) loss; the largest where folds cannot be fitted."""
     if len(penalties) == 1:
         return penalties[0]
+    noise = how.get("noise")
+    if noise is not None:
+        how = how | {"noise": capped(noise, np.cov(x.T).reshape(noise.shape))}
     losses = []
     for penalty in penalties:
         parts = _fold_fits(x, y, folds, penalty=penalty, **how)

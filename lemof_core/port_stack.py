@@ -106,7 +106,7 @@ def fit_port_stack(
         return PortStack(_linear(inputs, 0.0), IDENTITY_PLATT)
     how: dict[str, Any] = {"inputs": inputs, "link": config.link, "nonnegative": config.nonnegative}
     how["like"] = None if like is None else like.stack
-    how["noise"] = noise_of_folds(apart) if config.for_mean and apart is not None else None
+    how["noise"] = None if apart is None else noise_of_folds(apart)
     penalty = choose_penalty(ports, y, folds, config.penalties, **how) if like is None else like.stack.penalty
     return PortStack(fit_logistic(ports, y, penalty=penalty, **how), IDENTITY_PLATT)
 

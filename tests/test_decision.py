@@ -10,13 +10,13 @@ import torch
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from lemof_core.config import DecisionConfig
+from lemof_core.config import DecisionConfig, preset
 from lemof_core.decision import PORTS, Decision, fit_decision, fit_platt, noise_of_folds, unions_of
 from lemof_core.explain.owen import branch_phi, owen_terms
 
 CONFIGS = {
     "robust": DecisionConfig(penalties=(10.0,)),
-    "paper": DecisionConfig(link="prob", nonnegative=False, penalties=(0.0,)),
+    "paper": preset("paper").decision,
 }
 
 
@@ -174,8 +174,23 @@ def test_a_stack_for_the_mean_over_folds_weighs_ports_as_their_mean_deserves() -
 def test_one_fold_is_its_own_mean() -> None:
     assert noise_of_folds(np.ones((1, 9, 2))) is None
     assert noise_of_folds(np.ones((5, 0, 2))) is None
-    np.testing.assert_allclose(noise_of_folds(np.ones((5, 9, 2))), np.zeros((2, 2)))
+    assert noise_of_folds(np.ones((5, 29, 2))) is None  # too few rows to tell
+    np.testing.assert_allclose(noise_of_folds(np.ones((5, 30, 2))), np.zeros((2, 2)))
     rng = np.random.default_rng(0)
     spread = np.array([[1.0, 0.3], [0.3, 0.5]])
     seen = noise_of_folds(rng.normal(size=(1, 5000, 2)) + rng.multivariate_normal([0, 0], spread, (5, 5000)))
     np.testing.assert_allclose(seen, 0.8 * spread, atol=0.03)  # of a fold S, of the mean of five S / 5
+
+
+def test_what_few_labels_say_is_drawn_to_module_2() -> None:
+    ports, y = ports_and_labels()
+    folds = np.arange(len(y)) % 5
+    for towards in (True, False):
+        config = DecisionConfig(towards_cross=towards, penalties=(1e6,))
+        d = fit_decision(ports / ports.std(0), y, folds, path="both", config=config)
+        assert d.final is not None
+        first, cross = d.final.weights / d.final.scale
+        if towards:
+            np.testing.assert_allclose((first, cross), (0, 1), atol=0.01)
+        else:
+            assert d.final.weights[0] == pytest.approx(d.final.weights[1], rel=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,13 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from lemof_core import training
 from lemof_core.batch import CohortArrays
 from lemof_core.config import RunConfig, TrainingConfig, preset
-from lemof_core.decision import fit_with_held_out
+from lemof_core.decision import IDENTITY_PLATT, fit_decision, fit_with_held_out
 from lemof_core.ehr_series import Scaler
 from lemof_core.errors import ModelMistake
 from lemof_core.explain.attention import module_two
-from lemof_core.fitting.fit import BETWEEN_STAGES, fit
+from lemof_core.fitting.fit import BETWEEN_STAGES, fit, fit_on
 from lemof_core.fitting.folds import make_folds
+from lemof_core.fitting.stage_one import fit_stage_one
 from lemof_core.fusion import NETS
 from lemof_core.fusion.fold_model import make_predictor
 from lemof_core.training import fit_epochs, train_level_predictor
@@ -116,6 +118,43 @@ def test_both_presets_read_k_star_and_a_search_over_pairs_reports_both_choices()
         known = [row for (m, level), row in rows.items() if m == modality and level]
         assert sum(row["frequency"] for row in known) == pytest.approx(1)
         assert sum(row["is_k_star"] for row in known) == 1
+
+
+def weights_of(decision: Any) -> np.ndarray:
+    """The stack's weights and intercepts, its calibrator left out."""
+    return np.asarray(decision.calibrated(IDENTITY_PLATT).vector())
+
+
+def test_every_stack_is_fitted_for_the_mean_over_folds_that_it_reads() -> None:
+    stage = fit_stage_one(made_up_cohort(), parts(), quick(), progress=lambda *_: None)
+    model = fit_on(stage, quick())
+    rows = np.concatenate([parts()["val"], parts()["cal"]])
+    joints = [fold.joint for fold in model.folds]
+    for path, some in (("both", rows[stage.present[rows]]), ("ehr", rows)):
+        decision = model.decisions[path]
+        apart = stage.fold_ports(joints, path, some)[:, :, model.columns(path)]
+        np.testing.assert_allclose(apart.mean(0), stage.model_ports(joints, path, some)[:, model.columns(path)])
+        held = stage.held(path, decision.ports)[1:]
+        how: dict[str, Any] = {"path": path, "config": quick().decision}
+        np.testing.assert_array_equal(weights_of(fit_decision(*held, apart=apart, **how)), weights_of(decision))
+        assert not np.array_equal(weights_of(fit_decision(*held, **how)), weights_of(decision))
+    late = quick(fusion="late_logistic")
+    for_one = replace(late, decision=replace(late.decision, for_mean=False))
+    mean, one = (weights_of(fit_on(stage, config).decisions["both"]) for config in (late, for_one))
+    assert not np.array_equal(mean, one)
+
+
+def test_how_far_folds_differ_is_seen_without_a_label() -> None:
+    config = quick(fusion="lemof_m1")
+    stage = fit_stage_one(made_up_cohort(), parts(), config, progress=lambda *_: None)
+    before = fit_on(stage, config)
+    labels = stage.cohort.arrays.labels
+    for name in ("val", "cal"):
+        labels[parts()[name]] = 1 - labels[parts()[name]]
+    after = fit_on(stage, config)
+    for path, decision in before.decisions.items():
+        np.testing.assert_array_equal(weights_of(decision), weights_of(after.decisions[path]))
+        assert decision.platt.intercept != after.decisions[path].platt.intercept
 
 
 def test_without_ecgs_only_the_ehr_path_is_fitted_and_says_so() -> None:

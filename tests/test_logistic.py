@@ -117,10 +117,11 @@ def test_no_noise_changes_nothing_and_too_much_still_has_an_answer() -> None:
     plain = fit_logistic(noisy, y, inputs="ab", nonnegative=True, penalty=1.0)
     same = fit_logistic(noisy, y, inputs="ab", nonnegative=True, penalty=1.0, noise=np.zeros((2, 2)))
     np.testing.assert_allclose(same.weights, plain.weights, atol=1e-4)
+    assert choose_penalty(noisy, y, np.arange(len(y)) % 5, (1.0, 1e3), inputs="ab", noise=noise * 30) == 1.0
     for much in (noise * 1e3, np.full((2, 2), 1e9)):
         wild = fit_logistic(noisy, y, inputs="ab", nonnegative=True, noise=much)
         assert np.isfinite(wild.weights).all()
-        assert 0 <= wild.weights.min() and wild.weights.max() < 10
+        assert wild.weights.min() >= 0 and wild.weights.max() < 10
     alone = fit_logistic(noisy[:, :1], y, inputs="a", noise=noise[:1, :1])
     assert alone.weights[0] > fit_logistic(noisy[:, :1], y, inputs="a").weights[0]
 
@@ -136,3 +137,23 @@ def test_noise_takes_from_a_loss_what_it_had_added() -> None:
     g = fit_logistic(clean, y, inputs="ab")
     wanted, seen = corrected_loss(g, clean, y, None), corrected_loss(g, noisy, y, None)
     assert abs(corrected_loss(g, noisy, y, noise) - wanted) < 0.2 * (seen - wanted)
+
+
+def test_noise_of_near_duplicates_leaves_the_correction_of_others_alone() -> None:
+    rng = np.random.default_rng(5)
+    n = 20_000
+    same, other = rng.normal(size=(2, n))
+    spread = np.array([0.3, 0.3, 0.6])
+    clean = np.column_stack([same, same, other])
+    y = (rng.random(n) < expit(0.5 * same + 0.9 * other)).astype(float)
+    noisy = clean + rng.normal(size=clean.shape) * spread
+    g = fit_logistic(noisy, y, inputs="abc", nonnegative=True, noise=np.diag(spread**2))
+    naive = fit_logistic(noisy, y, inputs="abc", nonnegative=True)
+    assert (naive.weights / naive.scale)[2] < 0.7
+    assert (g.weights / g.scale)[2] == pytest.approx(0.9, abs=0.07)
+
+
+def test_noise_of_probabilities_is_refused() -> None:
+    x, y = rows(50)
+    with pytest.raises(ValueError, match="log-odds"):
+        fit_logistic(x, y, inputs="abc", link="prob", noise=np.eye(3))

@@ -31,43 +31,8 @@ def beside(
     figure = go.Figure()
     marks = (("measured", ACCENT, "square", -_APART), ("printed", CONTEXT, "circle-open", _APART))
     for which, color, symbol, shift in marks:
-        known = rows[rows[which].notna()]
-        low, high = (known[f"{which}_{end}"].fillna(known[which]) for end in ("lo", "hi"))
-        figure.add_trace(
-            go.Scatter(
-                x=known[which],
-                y=known.index + shift,
-                error_x={
-                    "type": "data",
-                    "array": high - known[which],
-                    "arrayminus": known[which] - low,
-                    "color": color,
-                    "thickness": 1.5,
-                    "width": 0,
-                },
-                mode="markers",
-                marker={"color": color, "size": 9, "symbol": symbol, "line": {"width": 2, "color": color}},
-                name=which,
-                text=known["label"],
-                customdata=np.column_stack([low, high]),
-                hovertemplate="%{text}, " + which + " %{x:.3f}, %{customdata[0]:.3f} to %{customdata[1]:.3f}"
-                "<extra></extra>",
-            )
-        )
-    for words, value in lines.items():
-        # The last name stands outside, where the numbers leave room, so that two close lines can be read.
-        outside = value == max(lines.values())
-        figure.add_vline(x=value, line={"color": RAISES, "width": 1, "dash": "dot"}, layer="below")
-        figure.add_annotation(
-            x=value,
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            text=words,
-            showarrow=False,
-            xanchor="left" if outside else "right",
-            xshift=3 if outside else -3,
-        )
+        figure.add_trace(_marks(rows, which, color, symbol, shift))
+    _name_lines(figure, lines)
     for index, row in rows.iterrows():
         figure.add_annotation(
             x=1, xref="paper", y=index, text=row["text"], showarrow=False, xanchor="left", xshift=8, align="left"
@@ -85,6 +50,47 @@ def beside(
     if ranks is not None:
         figure.update_xaxes(range=[0.5, ranks + 0.5], dtick=1)
     return figure
+
+
+def _marks(rows: pd.DataFrame, which: str, color: str, symbol: str, shift: float) -> go.Scatter:
+    """Return the marks of one column with their ranges, `shift` rows below the middle of their own."""
+    known = rows[rows[which].notna()]
+    low, high = (known[f"{which}_{end}"].fillna(known[which]) for end in ("lo", "hi"))
+    return go.Scatter(
+        x=known[which],
+        y=known.index + shift,
+        error_x={
+            "type": "data",
+            "array": high - known[which],
+            "arrayminus": known[which] - low,
+            "color": color,
+            "thickness": 1.5,
+            "width": 0,
+        },
+        mode="markers",
+        marker={"color": color, "size": 9, "symbol": symbol, "line": {"width": 2, "color": color}},
+        name=which,
+        text=known["label"],
+        customdata=np.column_stack([low, high]),
+        hovertemplate="%{text}, " + which + " %{x:.3f}, %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
+    )
+
+
+def _name_lines(figure: go.Figure, lines: dict[str, float]) -> None:
+    """Draw a dotted line at each value, its words above it; the last stand outside, so that two close ones are read."""
+    for words, value in lines.items():
+        outside = value == max(lines.values())
+        figure.add_vline(x=value, line={"color": RAISES, "width": 1, "dash": "dot"}, layer="below")
+        figure.add_annotation(
+            x=value,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            text=words,
+            showarrow=False,
+            xanchor="left" if outside else "right",
+            xshift=3 if outside else -3,
+        )
 
 
 def _text_px(rows: pd.DataFrame) -> int:

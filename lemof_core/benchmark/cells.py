@@ -26,7 +26,8 @@ TUNABLE_FUSIONS = tuple(name for name in (*PAPER_FUSIONS, *RIVALS) if name in TU
 _PAPER, _ROBUST = preset("paper"), preset("robust")
 _LITERAL_CROSS, _FULL_CROSS = _PAPER.cross, _ROBUST.cross
 # From one preset to the other, each step on top of those above it.
-_FOR_ONE = replace(_ROBUST.decision, for_mean=False)
+_FOR_MEAN = replace(_ROBUST.decision, towards_cross=False)
+_FOR_ONE = replace(_FOR_MEAN, for_mean=False)
 LADDER: dict[str, RunConfig] = {"paper": _PAPER}
 LADDER["+ stack on log-odds, weights >= 0, ridge to equal"] = replace(_PAPER, decision=_FOR_ONE)
 LADDER["+ ECG encoder learns measured quantities"] = replace(
@@ -41,7 +42,8 @@ LADDER["+ skip from measured quantities and raw record"] = replace(
 )
 LADDER["+ taught by trees, no dropout, longer"] = replace(_ROBUST, exchange=False, decision=_FOR_ONE)
 LADDER["+ taught on ECGs and records of different patients"] = replace(_ROBUST, decision=_FOR_ONE)
-LADDER["robust"] = _ROBUST  # + the stack is fitted for the mean over folds
+LADDER["+ stack fitted for the mean over folds"] = replace(_ROBUST, decision=_FOR_MEAN)
+LADDER["robust"] = _ROBUST  # + the last stage is drawn to Module 2
 LEVELS = {  # `robust`, but for the levels that Module 2 reads
     # The pair with the best cross-validated gain over M1, tokens of Module 2's own among what it may read.
     "robust, levels by gain": replace(_ROBUST, level_choice="cv_gain"),
@@ -139,7 +141,7 @@ def table_cells(
         found = cells_of((*MODULES, *FLOOR), some, arms, fitting, seeds)
     elif table == "ablation":
         found = cells_of((*MODULES, "best_levels", "level_mean", "late", *FLOOR), some, arms, fitting, seeds)
-        for variant in LADDER | LEVELS:  # "untaught" is a step of the ladder
+        for variant in LADDER | LEVELS:  # what a teacher is worth is a step of the ladder
             found += cells_of(["lemof"], some, arms, fitting, seeds, variant)
     else:
         found = []

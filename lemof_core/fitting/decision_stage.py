@@ -148,7 +148,7 @@ def level_choice_rows(
     for index, modality in enumerate(decision.metas):
         meta = decision.metas[modality]
         own = slice(3 * index, 3 * index + 3)
-        levels, noise = ports[:, own], noise_of_folds(apart[path][:, :, own]) if config.for_mean else None
+        levels, noise = ports[:, own], noise_of_folds(apart[path][:, :, own]) if path in apart else None
         how: dict[str, Any] = {"link": config.link, "nonnegative": config.nonnegative, "noise": noise}
 
         def refit(x: np.ndarray, y: np.ndarray, like: Logistic = meta, how: dict[str, Any] = how) -> Logistic:

@@ -27,7 +27,7 @@ from lemof_core.fusion.contract import StagedFusionNet
 from lemof_core.fusion.fold_model import FoldModel, make_rival
 from lemof_core.fusion.joint import TEACHER, TREES, Joint
 from lemof_core.fusion.lemof import LemofModel
-from lemof_core.port_stack import BEST_LEVELS, STACK_PORTS, PortStack, fit_port_stack, stack_ports
+from lemof_core.port_stack import BEST_LEVELS, FITTED, STACK_PORTS, PortStack, fit_port_stack, stack_ports
 from lemof_core.training import Progress
 
 LEMOF = ("lemof", "lemof_m1", "lemof_m2")
@@ -90,7 +90,8 @@ def fit_on(stage: StageOne, config: RunConfig, *, progress: Progress = quiet) ->
         if joint is not None:
             stage.set_joint(number, joint)
     inputs = {path: _read_ports(stage, config, path, joints) for path in _paths(stage)}
-    refits = {path: _refit_of(stage, config, path, read, joints) for path, read in inputs.items()}
+    apart = {path: stage.apart(path, read, joints) for path, read in inputs.items() if _reads_noise(config, read)}
+    refits = {path: _refit_of(config, read, apart.get(path)) for path, read in inputs.items()}
     decisions: dict[str, Decision | PortStack] = {}
     for path, read in inputs.items():
         held = stage.held(path, read)
@@ -111,8 +112,7 @@ def fit_on(stage: StageOne, config: RunConfig, *, progress: Progress = quiet) ->
     for path in inputs:
         calibrate(model, stage, path, refit=refits[path], progress=progress)
     held_of = {path: stage.held(path, decision.ports) for path, decision in decisions.items()}
-    apart_of = {path: stage.apart(path, decision.ports, joints) for path, decision in decisions.items()}
-    model.level_choices = level_choice_rows(model, held_of, apart_of, choice)
+    model.level_choices = level_choice_rows(model, held_of, apart, choice)
     model.report = _fit_report(model, stage, choice, kept, time.monotonic() - started)
     return model
 
@@ -168,7 +168,7 @@ def _read_ports(stage: StageOne, config: RunConfig, path: str, joints: list[Join
     if config.fusion == BEST_LEVELS:
         kind = "m1" if path == "both" else "ehr"
         held = stage.held(path, PORTS[kind])
-        how: dict[str, Any] = {"config": config.decision, "apart": stage.apart(path, PORTS[kind])}
+        how: dict[str, Any] = {"config": config.decision, "apart": stage.apart(path, PORTS[kind], ())}
         k_star = fit_decision(held.ports, held.labels, held.fold_of, path=kind, **how).k_star
         return tuple(f"{modality}_{level}" for modality, level in k_star.items())
     if config.fusion in LEMOF:
@@ -179,11 +179,18 @@ def _read_ports(stage: StageOne, config: RunConfig, path: str, joints: list[Join
     return ("cross",) if path == "both" or handles_missing else PORTS["ehr"]
 
 
-def _refit_of(
-    stage: StageOne, config: RunConfig, path: str, inputs: tuple[str, ...], joints: list[Joint | None]
-) -> Refit:
+def _is_stack(config: RunConfig, inputs: tuple[str, ...]) -> bool:
+    """Return whether the ports are read by a `PortStack`, not by LeMoF's decision."""
+    return config.fusion in PLAIN or inputs not in PORTS.values()
+
+
+def _reads_noise(config: RunConfig, inputs: tuple[str, ...]) -> bool:
+    """Return whether weights are fitted to these ports for their mean over folds, which needs to know their noise."""
+    return config.decision.for_mean and (not _is_stack(config, inputs) or config.fusion in FITTED)
+
+
+def _refit_of(config: RunConfig, inputs: tuple[str, ...], apart: np.ndarray | None) -> Refit:
     """Return how the decision on these ports is fitted to held rows: (ports, labels, folds, like) -> decision."""
-    apart = stage.apart(path, inputs, joints)
 
     def decision(ports: np.ndarray, y: np.ndarray, folds: np.ndarray, like: Any) -> Decision:
         kind = next(name for name, read in PORTS.items() if read == inputs)
@@ -193,8 +200,7 @@ def _refit_of(
         how: dict[str, Any] = {"inputs": inputs, "config": config.decision, "like": like, "apart": apart}
         return fit_port_stack(config.fusion, ports, y, folds, **how)
 
-    plain = config.fusion in PLAIN or inputs not in PORTS.values()
-    return stack if plain else decision
+    return stack if _is_stack(config, inputs) else decision
 
 
 def _fit_report(

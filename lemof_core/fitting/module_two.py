@@ -46,7 +46,7 @@ def _choose(stage: StageOne, config: RunConfig, progress: Progress) -> PairChoic
 
 def _module_one(stage: StageOne, config: RunConfig) -> tuple[Decision, np.ndarray]:
     """Return M1 on the held rows with an ECG, and their cross-fitted y_O1 as log-odds."""
-    held, apart = stage.held("both", PORTS["m1"]), stage.apart("both", PORTS["m1"])
+    held, apart = stage.held("both", PORTS["m1"]), stage.apart("both", PORTS["m1"], ())
     return fit_with_held_out(*held[1:], path="m1", config=config.decision, apart=apart)
 
 

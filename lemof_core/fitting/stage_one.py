@@ -252,9 +252,9 @@ class StageOne:
         """Return ports (n, 7): the mean of `fold_ports` over folds, which is what the model reads."""
         return np.asarray(self.fold_ports(joints, path, rows).mean(0))
 
-    def apart(self, path: str, ports: tuple[str, ...], joints: Sequence[Joint | None] | None = None) -> np.ndarray:
+    def apart(self, path: str, ports: tuple[str, ...], joints: Sequence[Joint | None]) -> np.ndarray:
         """Return (folds, M, n_ports) of the rows of val and cal: how far folds differ, whatever the labels are."""
         rows = np.concatenate([self.splits["val"], self.splits["cal"]])
         rows = rows if path == "ehr" else rows[self.present[rows]]
-        found = self.fold_ports([None] * len(self.samples) if joints is None else joints, path, rows)
-        return found[:, :, [ALL_PORTS.index(port) for port in ports]]
+        asked = joints if "cross" in ports else [None] * len(self.samples)
+        return self.fold_ports(asked, path, rows)[:, :, [ALL_PORTS.index(port) for port in ports]]
