@@ -94,13 +94,14 @@ def tell_peak(modality: str, name: str, folder: Path) -> None:
     scaler = Scaler.fit(arrays, np.arange(len(arrays)))
     cohort, predictor = scaler.transform(arrays), predictor_of(modality, name, scaler)
     Path("/proc/self/clear_refs").write_text("5")  # the peak of reading the cohort is not of interest
-    before = _memory_kb("VmRSS")
+    before = memory_kb("VmRSS")
     for _ in range(3):
         step(predictor, cohort, modality, np.flatnonzero(arrays.ecg_present)[:BATCH], bf16=False)
-    print((_memory_kb("VmHWM") - before) / 1024)
+    print((memory_kb("VmHWM") - before) / 1024)
 
 
-def _memory_kb(name: str) -> int:
+def memory_kb(name: str) -> int:
+    """Return a line of this process's status: VmRSS, what it holds, or VmHWM, the most that it held."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 

@@ -115,7 +115,8 @@ def test_differences_count_the_pairs_in_which_lemof_is_clearly_ahead(
     bounds = rows.groupby(by).agg(lo=("lo", "min"), hi=("hi", "max"))
     clear, behind = int((bounds["lo"] > 0).sum()), int((bounds["hi"] < 0).sum())
     _, text = opened(measured_home, monkeypatch)
-    assert f"clearly ahead in {clear} and clearly behind in {behind} of {len(bounds)} paired comparisons" in text
+    counted = f"clearly ahead in {clear} and clearly behind in {behind} of {len(bounds)} paired comparisons"
+    assert f"{counted} with rivals that read both modalities" in text
     assert 0 < clear < len(bounds)
 
 
