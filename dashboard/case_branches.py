@@ -1,10 +1,11 @@
-"""A scored case in, the waterfall of its levels and branches out, with the sum it must hold and what inputs did."""
+"""A scored case in, the waterfall of its modalities or of its levels out, with the sum it must hold."""
 
 from __future__ import annotations
 
 import html
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.case_panel import panel_title
@@ -15,38 +16,74 @@ from dashboard.wording import signed
 
 
 def branches_panel(case: Case) -> None:
-    """Draw the waterfall on the chosen scale; nothing where the case was not scored."""
+    """Draw the waterfall: what the raw modalities did where that is stored, or the levels on the chosen scale.
+
+    Nothing where the case was not scored.
+    """
     if case.prediction is None or case.calibration is None or case.branches.empty:
         return
-    probability = st.session_state.get("scale", st.query_params.get("scale", "log-odds")) == "probability"
-    scale: Scale = "probability" if probability else "log-odds"
-    base = float(case.calibration["base_p" if probability else "base_logit"])
-    total = float(case.prediction["p" if probability else "logit"])
-    parts = steps(case.branches, scale)
+    by_inputs = case.effect is not None and _chosen("steps", "inputs") == "inputs"
+    scale: Scale = "probability" if not by_inputs and _chosen("scale", "log-odds") == "probability" else "log-odds"
+    base = float(case.calibration["base_p" if scale == "probability" else "base_logit"])
+    total = float(case.prediction["p" if scale == "probability" else "logit"])
+    drawn = case.branches
+    if by_inputs and case.effect is not None:
+        drawn, base = input_steps(case.effect), float(case.effect["v_none"])
+    parts = steps(drawn, scale)
     largest = max(parts, key=lambda port: abs(parts[port]))
     moved = "raises" if parts[largest] > 0 else "lowers"
     title = f"{port_label(largest)} {moved} most: {signed(parts[largest])}"
     if abs(parts[largest]) < SHOWN_AS_ZERO:
-        title = "No branch moves this prediction"
+        title = "Nothing moves this prediction"
     with st.container(horizontal=True, key="case-scale-controls", vertical_alignment="center", gap="xxsmall"):
         panel_title(case, "branches", title, width="content")
-        st.segmented_control(
-            "Scale", ["log-odds", "probability"], default="log-odds", key="scale", bind="query-params", required=True,
-            label_visibility="collapsed", width="content",
-        )  # fmt: skip
+        if case.effect is not None:
+            _control("Steps", ["inputs", "levels"], "steps")
+        if not by_inputs:
+            _control("Scale", ["log-odds", "probability"], "scale")
     words = sum_in_words(base, parts, total)
     st.plotly_chart(
-        waterfall(case.branches, base=base, total=total, scale=scale),
+        waterfall(drawn, base=base, total=total, scale=scale),
         width="stretch",
         theme="streamlit",
         key="case-waterfall",
         config={"displayModeBar": False},
         alt=f"Waterfall of the {scale}: {words}",
     )
-    st.html(_footnote(case, words))
+    st.html(_of_inputs(case.effect, words) if by_inputs and case.effect is not None else _of_levels(case, words))
 
 
-def _footnote(case: Case, words: str) -> str:
+def _chosen(name: str, default: str) -> str:
+    return str(st.session_state.get(name, st.query_params.get(name, default)))
+
+
+def _control(label: str, options: list[str], key: str) -> None:
+    st.segmented_control(
+        label, options, default=options[0], key=key, bind="query-params", required=True, label_visibility="collapsed",
+        width="content",
+    )  # fmt: skip
+
+
+def input_steps(effect: dict[str, Any]) -> pd.DataFrame:
+    """Return what `charts.waterfall` takes: ECG alone, record alone, what they do only together, in log-odds."""
+    none, ecg, ehr, both = (float(effect[name]) for name in ("v_none", "v_ecg", "v_ehr", "v_both"))
+    found = pd.DataFrame(
+        {"port": ["ecg", "ehr", "joint"], "phi_logit": [ecg - none, ehr - none, both - ecg - ehr + none]}
+    )
+    return found.assign(se=[float(effect.get(name) or "nan") for name in ("se_ecg", "se_ehr", "se_joint")])
+
+
+def _of_inputs(effect: dict[str, Any], words: str) -> str:
+    """Return the sum in one line, and how it is found beneath it to be opened."""
+    return (
+        f'<details class="case-footnote"><summary><span data-testid="waterfall-sum">{words}</span></summary>'
+        f'<p data-testid="input-effect">{html.escape(effect_sentence(effect))}</p>'
+        "<p>It starts at the model's mean over these background patients. The first step puts this patient's ECG in "
+        "place of theirs, the second the record alone; the last is what the two change only together.</p></details>"
+    )
+
+
+def _of_levels(case: Case, words: str) -> str:
     """Return one line, what each raw modality did or else the sum, and the rest beneath it to be opened."""
     summed = f'<span data-testid="waterfall-sum">{words}</span>'
     short = html.escape(effect_in_short(case.effect)) if case.effect else summed
@@ -56,7 +93,8 @@ def _footnote(case: Case, words: str) -> str:
         + (f"<p>The waterfall: {summed}.</p>" if case.effect else "")
         + "<p>It starts at the model's mean over its background, not at the base rate. Its steps are Owen values of "
         "the level predictions and the cross-modal branch, each against whole rows of the background patients; levels "
-        "sum to their modality, and all sum to the prediction.</p></details>"
+        "sum to their modality, and all sum to the prediction. How far a level can move it hangs on the last stage's "
+        "weights (page Levels).</p></details>"
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from cohort_db.ecg_leads import LEADS
+from dashboard.case_branches import effect_sentence, input_steps
 from dashboard.case_ecg import PX_PER_MM, interval_line
 from dashboard.case_overlay import NONE, SALIENCY, overlay_of, twelve_leads
 from dashboard.case_reasons import ecg_words, reasons_markup, strongest_reasons
@@ -127,20 +128,29 @@ def _compare(logit: float, stored: float) -> None:
 
 
 def _waterfall(result: LiveResult) -> None:
-    branches = pd.DataFrame(result.branch_values)
-    base, total = float(result.calibration["base_logit"]), float(result.prediction["logit"])
-    st.subheader("How the inner predictions add up, log-odds")
-    figure = waterfall(branches, base=base, total=total, scale="log-odds")
-    parts = dict(zip(branches["port"], branches["phi_logit"], strict=True))
+    """Draw what the raw modalities did; the inner predictions where there is one modality alone."""
+    steps, base, total = (
+        pd.DataFrame(result.branch_values),
+        result.calibration["base_logit"],
+        result.prediction["logit"],
+    )
+    title, words = (
+        "How the inner predictions add up, log-odds",
+        "The base is the model's mean over its background patients",
+    )
+    if result.input_effect:
+        steps, base = input_steps(result.input_effect), result.input_effect["v_none"]
+        title, words = "What the ECG and the record did, log-odds", effect_sentence(result.input_effect)
+    st.subheader(title)
+    parts = dict(zip(steps["port"], steps["phi_logit"], strict=True))
     st.plotly_chart(
-        figure,
+        waterfall(steps, base=float(base), total=float(total), scale="log-odds"),
         width="stretch",
         key="live_waterfall",
         config={"displayModeBar": False},
-        alt=f"Waterfall of Owen values: {sum_in_words(base, parts, total)}",
+        alt=f"Waterfall: {sum_in_words(float(base), parts, float(total))}",
     )
-    base_is = "The base is the model's mean over its background patients, not the base rate."
-    st.html(f'<div class="case-footnote">{base_is}</div>')
+    st.html(f'<div class="case-footnote">{words.rstrip(".")}; the base is not the base rate.</div>')
 
 
 def _ecg(result: LiveResult, case: LiveCase, run: dict[str, Any], explained: Explained) -> None:

@@ -79,7 +79,7 @@ def test_twenty_hasty_clicks_never_leave_another_patient_on_the_page(
     page: Page, url: str, case_store: CaseStore
 ) -> None:
     opened(page, url, stay=case_store.cohort[0], run=RUN)
-    others = ["6x2", "Vitals", "probability", "saliency", "Whole stay", "3x4+II", "Top 12"]
+    others = ["6x2", "Vitals", "levels", "saliency", "Whole stay", "3x4+II", "Top 12"]
     for number in range(20):
         next_button(page).evaluate("(button) => button.click()")
         if number % 3 == 2:
@@ -138,7 +138,7 @@ def test_j_and_k_leaf_through_the_patients(page: Page, url: str, case_store: Cas
 def test_the_copied_link_opens_the_same_view(page: Page, url: str, case_store: CaseStore) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened(page, url, stay=case_store.test_stay, run=RUN)
-    for view in ("6x2", "probability", "Levels"):
+    for view in ("6x2", "levels", "probability", "Levels"):
         page.get_by_role("radio", name=view, exact=True).click(force=True)
         idle(page)
     page.get_by_role("button", name="Copy link").click()
@@ -148,7 +148,8 @@ def test_the_copied_link_opens_the_same_view(page: Page, url: str, case_store: C
         fresh.goto(link)
         idle(fresh)
         assert asked(fresh) == asked(page)
-        assert asked(fresh) | {"layout": "6x2", "scale": "probability", "depth": "Levels"} == asked(fresh)
+        chosen = {"layout": "6x2", "steps": "levels", "scale": "probability", "depth": "Levels"}
+        assert asked(fresh) | chosen == asked(fresh)
         expect(fresh.locator('[data-panel="levels"]')).to_be_visible()
         assert identities(fresh) == {(str(case_store.test_stay), RUN)}
 
@@ -184,15 +185,19 @@ def test_what_the_model_did_not_see_is_grey_in_the_browser(page: Page, url: str,
     expect(page.get_by_text("Grey, not seen by the model")).to_be_visible()
 
 
-@pytest.mark.parametrize("scale", ["log-odds", "probability"])
+@pytest.mark.parametrize(
+    ("steps_of", "scale", "n_steps"),
+    [("inputs", "log-odds", 3), ("levels", "log-odds", 7), ("levels", "probability", 7)],
+)
 def test_the_waterfall_in_the_browser_ends_at_the_stored_prediction(
-    page: Page, url: str, case_store: CaseStore, scale: str
+    page: Page, url: str, case_store: CaseStore, steps_of: str, scale: str, n_steps: int
 ) -> None:
     stored = read_results.prediction(open_store(case_store.url), RUN, f"los-{case_store.test_stay}")
     assert stored is not None
-    opened(page, url, stay=case_store.test_stay, run=RUN, scale=scale)
+    opened(page, url, stay=case_store.test_stay, run=RUN, steps=steps_of, scale=scale)
     chart = page.locator(".st-key-case-waterfall .js-plotly-plot")
     base, steps = chart.evaluate("(plot) => [plot.data[0].base[0], [...plot.data[0].x]]")
+    assert len(steps) == n_steps
     assert base + sum(steps) == pytest.approx(stored["p" if scale == "probability" else "logit"], abs=0.001)
     expect(page.locator(".case-p")).to_have_text(f"{stored['p']:.2f}")
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from case_support import VARIABLES, charted, judge
 
+from dashboard.case_branches import input_steps
 from dashboard.case_trends import STRONGEST, choose_names, shown_window, trend_rows
 from dashboard.charts.attention import attention_figure, token_order
 from dashboard.charts.lanes import choose_lanes, lane_traces
@@ -97,6 +98,26 @@ def test_a_patient_without_an_ecg_has_no_ecg_steps() -> None:
     figure = waterfall(own, base=-0.4, total=-0.7, scale="log-odds")
     assert len(figure.data[0].x) == 3
     assert [note.text for note in figure.layout.annotations] == ["Health<br>record"]
+
+
+def test_what_the_inputs_did_is_drawn_with_its_error_where_there_is_one() -> None:
+    effect = {
+        "v_none": -0.4,
+        "v_ecg": -0.1,
+        "v_ehr": -0.6,
+        "v_both": 0.2,
+        "se_ecg": 0.1,
+        "se_ehr": None,
+        "n_background": 16,
+    }
+    drawn = input_steps(effect)
+    assert drawn["phi_logit"].tolist() == pytest.approx([0.3, -0.2, 0.5])
+    figure = waterfall(drawn, base=-0.4, total=0.2, scale="log-odds")
+    assert list(figure.data[0].text) == ["+0.30 ± 0.10", "−0.20", "+0.50"]
+    assert list(figure.layout.yaxis.ticktext)[1:-1] == ["ECG", "Health record", "together"]
+    assert not figure.layout.annotations  # nothing to bracket
+    words = sum_in_words(-0.4, dict(zip(drawn["port"], drawn["phi_logit"], strict=True)), 0.2)
+    assert words == "−0.400 + 0.300 (ECG) − 0.200 (Health record) + 0.500 (together) = 0.200"
 
 
 # ---- flowsheet -----------------------------------------------------------------------------------------------------

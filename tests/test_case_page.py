@@ -75,8 +75,13 @@ def test_the_probability_shown_is_the_stored_one_and_the_waterfall_sums_to_it(
 ) -> None:
     stored = read_results.prediction(store, RUN, f"los-{case_store.test_stay}")
     assert stored is not None
-    for scale, total in (("log-odds", stored["logit"]), ("probability", stored["p"])):
-        text = markup(opened(stay=case_store.test_stay, run=RUN, scale=scale))
+    for view, total in (
+        ({"steps": "levels", "scale": "log-odds"}, stored["logit"]),
+        ({"steps": "levels", "scale": "probability"}, stored["p"]),
+        ({"steps": "inputs", "scale": "probability"}, stored["logit"]),  # inputs have log-odds alone
+        ({}, stored["logit"]),
+    ):
+        text = markup(opened(stay=case_store.test_stay, run=RUN, **view))
         assert f'<span class="case-p">{stored["p"]:.2f}</span>' in text
         assert f"[{stored['p_lo']:.2f}–{stored['p_hi']:.2f}]" in text
         told = re.search(r'data-testid="waterfall-sum">([^<]+)<', text)

@@ -1,4 +1,7 @@
-"""The ports' Owen values of one prediction in, the waterfall from the model's mean to this patient out."""
+"""The steps of one prediction in, the waterfall from the model's mean to this patient out.
+
+Steps are the ports' Owen values (`branch_phi`), or what the raw modalities did alone and together (`input_phi`).
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,13 @@ Scale = Literal["log-odds", "probability"]
 ROW_PX = 17
 _LEVELS = {"1": "low", "2": "mid", "3": "high"}
 _MODALITY = {"ecg": "ECG", "ehr": "Health record"}
+_WHOLE = {"ecg": "ECG", "ehr": "Health record", "joint": "Both together", "cross": "Cross-modal branch"}
 
 
 def port_label(port: str) -> str:
-    """Return "ECG, high level" for ecg_3."""
-    if port == "cross":
-        return "Cross-modal branch"
+    """Return "ECG, high level" for ecg_3; "ECG" for the whole of it."""
+    if port in _WHOLE:
+        return _WHOLE[port]
     modality, level = port.split("_")
     return f"{_MODALITY[modality]}, {_LEVELS[level]} level"
 
@@ -31,10 +35,10 @@ def steps(branches: pd.DataFrame, scale: Scale) -> dict[str, float]:
 
 
 def sum_in_words(base: float, parts: dict[str, float], total: float) -> str:
-    """Return the sum as it can be checked by hand: base, one term per modality and cross-modal, total."""
+    """Return the sum as it can be checked by hand: base, one term per modality and for what is of both, total."""
     groups: dict[str, float] = {}
     for port, value in parts.items():
-        name = "cross-modal" if port == "cross" else _MODALITY[port.split("_")[0]]
+        name = _MODALITY.get(port.split("_")[0], _short(port))
         groups[name] = groups.get(name, 0.0) + value
     terms = " ".join(f"{'−' if value < 0 else '+'} {abs(value):.3f} ({name})" for name, value in groups.items())
     return f"{_minus(f'{base:.3f}')} {terms} = {_minus(f'{total:.3f}')}"
@@ -48,11 +52,18 @@ def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale
     """Return horizontal steps from `base` to `total`; modalities are bracketed at the left.
 
     Args:
-        branches: port, phi_logit, phi_prob in drawing order, as `read_results.branch_values` gives them.
+        branches: port, phi_logit, phi_prob in drawing order, as `read_results.branch_values` gives them; se (one
+            standard error, NaN where unknown) where steps have one.
         base, total: v(empty) and F(x) on `scale`; the steps lie between them.
     """
     values = steps(branches, scale)
     ports = list(values)
+    texts = [_step(values[port]) for port in ports]
+    if "se" in branches:  # no more digits than the error leaves
+        texts = [
+            signed(values[port]) + ("" if error != error else f" ± {error:.2f}")
+            for port, error in zip(ports, branches["se"], strict=True)
+        ]
     n = len(ports) + 2
     starts, at = [], base
     for port in ports:
@@ -64,7 +75,7 @@ def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale
         "type": "bar", "orientation": "h", "width": 0.62, "base": [round(start, 4) for start in starts],
         "x": [round(values[port], 4) for port in ports], "y": list(range(1, n - 1)),
         "marker": {"color": [RAISES if values[port] > 0 else LOWERS for port in ports]},
-        "text": [_step(values[port]) for port in ports], "textposition": "outside", "cliponaxis": False,
+        "text": texts, "textposition": "outside", "cliponaxis": False,
         "textfont": {"size": 11}, "constraintext": "none",
         "hovertext": [f"{port_label(port)}: {_step(values[port])} {scale}" for port in ports], "hoverinfo": "text",
     }  # fmt: skip
@@ -78,7 +89,8 @@ def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale
     axis = {"tickvals": list(range(n)), "ticktext": names, "range": [n - 0.4, -0.6], "showgrid": False}
     figure = go.Figure({"data": [bars, ends], "layout": {"yaxis": axis, "shapes": _joints(base, values)}})
     laid_out(figure, height=n * ROW_PX + 6, uirevision=scale)
-    figure.update_layout(margin={"l": 142, "r": 40, "t": 2, "b": 4}, annotations=_brackets(ports, n), dragmode=False)
+    margin = {"l": 142 if _groups(ports) else 92, "r": 40, "t": 2, "b": 4}
+    figure.update_layout(margin=margin, annotations=_brackets(ports, n), dragmode=False)
     # Every step and both ends carry their number: an axis would say it again.
     figure.update_xaxes(range=[min(edges) - pad, max(edges) + pad], fixedrange=True, showticklabels=False, ticks="")
     figure.update_xaxes(showgrid=False)
@@ -89,7 +101,8 @@ def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale
 
 
 def _short(port: str) -> str:
-    return "cross-modal" if port == "cross" else f"{_LEVELS[port.split('_')[1]]} level"
+    words = {"cross": "cross-modal", "joint": "together"}
+    return words.get(port) or _WHOLE.get(port) or f"{_LEVELS[port.split('_')[1]]} level"
 
 
 def _shown(value: float, scale: Scale) -> str:
@@ -114,7 +127,7 @@ def _groups(ports: list[str]) -> dict[str, tuple[int, int]]:
     """Return modality -> its first and last row."""
     found: dict[str, tuple[int, int]] = {}
     for row, port in enumerate(ports, start=1):
-        if port != "cross":
+        if port not in _WHOLE:
             name = _MODALITY[port.split("_")[0]]
             found[name] = (found.get(name, (row, row))[0], row)
     return found
