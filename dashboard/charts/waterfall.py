@@ -70,7 +70,7 @@ def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale
         starts.append(at)
         at += values[port]
     edges = [base, total, *starts, *(start + values[port] for start, port in zip(starts, ports, strict=True))]
-    pad = 0.25 * (max(edges) - min(edges) or 0.1)
+    pad = (0.5 if "se" in branches else 0.25) * (max(edges) - min(edges) or 0.1)  # room for the numbers, on a phone too
     bars = {
         "type": "bar", "orientation": "h", "width": 0.62, "base": [round(start, 4) for start in starts],
         "x": [round(values[port], 4) for port in ports], "y": list(range(1, n - 1)),
