@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -22,13 +23,13 @@ def branches_panel(case: Case) -> None:
     """
     if case.prediction is None or case.calibration is None or case.branches.empty:
         return
-    by_inputs = case.effect is not None and _chosen("steps", "inputs") == "inputs"
-    scale: Scale = "probability" if not by_inputs and _chosen("scale", "log-odds") == "probability" else "log-odds"
+    effect = case.effect if _chosen("steps", "inputs") == "inputs" else None  # None: the levels are shown
+    scale: Scale = "probability" if not effect and _chosen("scale", "log-odds") == "probability" else "log-odds"
     base = float(case.calibration["base_p" if scale == "probability" else "base_logit"])
     total = float(case.prediction["p" if scale == "probability" else "logit"])
     drawn = case.branches
-    if by_inputs and case.effect is not None:
-        drawn, base = input_steps(case.effect), float(case.effect["v_none"])
+    if effect:
+        drawn, base = input_steps(effect), float(effect["v_none"])
     parts = steps(drawn, scale)
     largest = max(parts, key=lambda port: abs(parts[port]))
     moved = "raises" if parts[largest] > 0 else "lowers"
@@ -39,7 +40,7 @@ def branches_panel(case: Case) -> None:
         panel_title(case, "branches", title, width="content")
         if case.effect is not None:
             _control("Steps", ["inputs", "levels"], "steps")
-        if not by_inputs:
+        if not effect:
             _control("Scale", ["log-odds", "probability"], "scale")
     words = sum_in_words(base, parts, total)
     st.plotly_chart(
@@ -50,7 +51,7 @@ def branches_panel(case: Case) -> None:
         config={"displayModeBar": False},
         alt=f"Waterfall of the {scale}: {words}",
     )
-    st.html(_of_inputs(case.effect, words) if by_inputs and case.effect is not None else _of_levels(case, words))
+    st.html(_of_inputs(effect, words) if effect else _of_levels(case, words))
 
 
 def _chosen(name: str, default: str) -> str:
@@ -70,7 +71,7 @@ def input_steps(effect: dict[str, Any]) -> pd.DataFrame:
     found = pd.DataFrame(
         {"port": ["ecg", "ehr", "joint"], "phi_logit": [ecg - none, ehr - none, both - ecg - ehr + none]}
     )
-    return found.assign(se=[float(effect.get(name) or "nan") for name in ("se_ecg", "se_ehr", "se_joint")])
+    return found.assign(se=np.array([effect.get(name) for name in ("se_ecg", "se_ehr", "se_joint")], dtype=float))
 
 
 def _of_inputs(effect: dict[str, Any], words: str) -> str:

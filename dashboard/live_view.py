@@ -129,26 +129,22 @@ def _compare(logit: float, stored: float) -> None:
 
 def _waterfall(result: LiveResult) -> None:
     """Draw what the raw modalities did; the inner predictions where there is one modality alone."""
-    steps, base, total = (
-        pd.DataFrame(result.branch_values),
-        result.calibration["base_logit"],
-        result.prediction["logit"],
-    )
-    title, words = (
-        "How the inner predictions add up, log-odds",
-        "The base is the model's mean over its background patients",
-    )
-    if result.input_effect:
-        steps, base = input_steps(result.input_effect), result.input_effect["v_none"]
-        title, words = "What the ECG and the record did, log-odds", effect_sentence(result.input_effect)
+    effect, total = result.input_effect, float(result.prediction["logit"])
+    if effect:
+        title, words = "What the ECG and the record did, log-odds", effect_sentence(effect)
+        steps, base = input_steps(effect), float(effect["v_none"])
+    else:
+        title = "How the inner predictions add up, log-odds"
+        words = "The base is the model's mean over its background patients"
+        steps, base = pd.DataFrame(result.branch_values), float(result.calibration["base_logit"])
     st.subheader(title)
     parts = dict(zip(steps["port"], steps["phi_logit"], strict=True))
     st.plotly_chart(
-        waterfall(steps, base=float(base), total=float(total), scale="log-odds"),
+        waterfall(steps, base=base, total=total, scale="log-odds"),
         width="stretch",
         key="live_waterfall",
         config={"displayModeBar": False},
-        alt=f"Waterfall: {sum_in_words(float(base), parts, float(total))}",
+        alt=f"Waterfall: {sum_in_words(base, parts, total)}",
     )
     st.html(f'<div class="case-footnote">{words.rstrip(".")}; the base is not the base rate.</div>')
 

@@ -77,9 +77,7 @@ class DecisionConfig:
     link: str = "logit"  # G reads standardised level logits, or "prob": plain probabilities (paper)
     nonnegative: bool = True  # weights >= 0
     penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)  # ridge towards equal weights, chosen by cross-validation
-    for_mean: bool = (
-        True  # fitted for the mean over folds, whose predictions have less noise than those it is fitted to
-    )
+    for_mean: bool = True  # fitted for the mean over folds, which has less noise than the folds that it is fitted to
     towards_cross: bool = True  # the ridge of the last stage draws to Module 2 alone, not to equal weights
     n_bootstrap: int = 200  # refits for k* frequencies and prediction intervals
     n_background: int = 256  # port rows that absent players are averaged over

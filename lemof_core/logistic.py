@@ -102,13 +102,8 @@ def fit_logistic(
             f"a logistic stage needs samples of both classes, however: n = {len(x)}, events = {y.sum():g}"
         )
     raw = expit(x) if link == "prob" else np.asarray(x, dtype=np.float64)
+    mean, scale = _scaling(raw, link) if like is None else (like.mean, like.scale)
     n_inputs = raw.shape[1]
-    if like is not None:
-        mean, scale = like.mean, like.scale
-    elif link == "prob":
-        mean, scale = np.zeros(n_inputs), np.ones(n_inputs)
-    else:
-        mean, scale = raw.mean(0), np.maximum(raw.std(0), 1e-6)
     if prior is not None:
         towards = np.asarray(prior, dtype=np.float64) * scale
     else:  # equal weights on standardised inputs, at the inputs' own mean spread: the mean of the logits
@@ -137,6 +132,13 @@ def fit_logistic(
     return Logistic(tuple(inputs), theta[:-1], float(theta[-1]), mean, scale, link, penalty)
 
 
+def _scaling(raw: np.ndarray, link: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and scale (K,) that standardise log-odds; probabilities stay as they are."""
+    if link == "prob":
+        return np.zeros(raw.shape[1]), np.ones(raw.shape[1])
+    return raw.mean(0), np.maximum(raw.std(0), 1e-6)
+
+
 def _without_noise(
     theta: np.ndarray,
     z: np.ndarray,
@@ -148,7 +150,8 @@ def _without_noise(
 ) -> np.ndarray:
     """Return weights and intercept one Newton step of the corrected loss (p (1 - p) held) away from theta.
 
-    A step, for far away the loss is no parabola and the correction is: it has no lowest point.
+    A step, for far away the loss is no parabola and the correction is: it has no lowest point. So that the step has
+    one, the noise is capped.
     """
     n = z.shape[1]
     design = np.column_stack([z, np.ones(len(z))])

@@ -25,9 +25,9 @@ TUNABLE_FUSIONS = tuple(name for name in (*PAPER_FUSIONS, *RIVALS) if name in TU
 
 _PAPER, _ROBUST = preset("paper"), preset("robust")
 _LITERAL_CROSS, _FULL_CROSS = _PAPER.cross, _ROBUST.cross
-# From one preset to the other, each step on top of those above it.
 _FOR_MEAN = replace(_ROBUST.decision, towards_cross=False)
 _FOR_ONE = replace(_FOR_MEAN, for_mean=False)
+# From one preset to the other, each step on top of those above it.
 LADDER: dict[str, RunConfig] = {"paper": _PAPER}
 LADDER["+ stack on log-odds, weights >= 0, ridge to equal"] = replace(_PAPER, decision=_FOR_ONE)
 LADDER["+ ECG encoder learns measured quantities"] = replace(
