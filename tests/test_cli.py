@@ -52,7 +52,7 @@ def test_unknown_choices_name_the_known_ones(tmp_path: Path) -> None:
     assert done.returncode == 2 and "robust" in done.stderr
 
 
-@pytest.mark.slow  # the README's example takes the same road; here every step prints JSON and nothing else
+@pytest.mark.slow  # as long as the README's example; here every step prints JSON and nothing else
 def test_the_whole_road_with_json_and_nothing_else_on_stdout(tmp_path: Path) -> None:
     steps = [
         ["synth", "--out", "raw", "--stays", "60", "--seed", "3"],

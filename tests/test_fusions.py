@@ -245,13 +245,13 @@ def test_a_rival_that_needs_an_ecg_is_lemofs_record_without_one(stage: StageOne)
 
 def test_m2_reads_the_levels_that_its_choice_names(stage: StageOne) -> None:
     drawn = set()
-    for choice, seed in (("fixed", 0), *(("random", seed) for seed in range(6))):
+    for choice, seed in (("fixed", 0), *(("random", seed) for seed in range(3))):
         model = fit_on(stage, replace(BASE, level_choice=choice, seed=seed))
         pair = tuple(model.report["pair"])
         assert choice != "fixed" or pair == (3, 3)
         assert set(pair) <= {1, 2, 3}
         drawn.add(pair)
-    assert len(drawn) > 2
+    assert len(drawn) > 2, "what is drawn hangs on the seed"
 
 
 def test_what_lemof_adds_is_told_apart(stage: StageOne) -> None:

@@ -104,6 +104,7 @@ def readme_commands() -> list[str]:
     return [line for block in blocks for line in block.splitlines() if line.strip() and not line.startswith("#")]
 
 
+@pytest.mark.slow  # a minute; `demo_home` takes the same road in every run of the suite
 def test_the_readmes_example_runs(tmp_path: Path) -> None:
     commands = readme_commands()
     assert len(commands) >= 4

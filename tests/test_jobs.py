@@ -132,6 +132,13 @@ def test_patients_lie_in_one_split_each(demo_store: Store) -> None:
     assert set(samples["split"]) == {"train", "val", "meta", "cal", "test"}
 
 
+@pytest.fixture
+def coarse_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step of integrated gradients in place of ten, where it is not they that are looked at."""
+    monkeypatch.setattr("lemof_core.explain.gradients.N_STEPS", 1)
+
+
+@pytest.mark.usefixtures("coarse_gradients")
 def test_a_killed_score_goes_on_where_it_was(demo_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = copied(demo_home, tmp_path)
     run_id = read_results.newest_run(store)
@@ -163,6 +170,7 @@ def test_a_killed_score_goes_on_where_it_was(demo_home: Path, tmp_path: Path, mo
     store.close()
 
 
+@pytest.mark.usefixtures("coarse_gradients")
 def test_explanations_come_later_and_leave_the_numbers_alone(demo_home: Path, tmp_path: Path) -> None:
     store = copied(demo_home, tmp_path)
     run_id = train(store, quick_config(seed=2))["run_id"]

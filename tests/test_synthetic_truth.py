@@ -40,6 +40,7 @@ def misfit(y: np.ndarray, p: np.ndarray, n_bins: int = 10) -> tuple[float, float
     return max(z), float(beta[1])
 
 
+@pytest.mark.slow
 def test_true_probabilities_are_calibrated_on_100_000_draws() -> None:
     truth = all_levels()
     draw = truth.draw(100_000, np.random.default_rng(11))
