@@ -73,7 +73,7 @@ def statics_in_words(rows: Sequence[Mapping[Any, Any]], static: Mapping[str, flo
             out[name] = words if name == "sex" else f"{label} {words.lower()}"
         else:
             unit = "" if name in LABELS else f" {row['unit']}"
-            out[name] = f"{label} {value:g}{unit}"
+            out[name] = f"{label} {round(value, 1):g}{unit}"
     return out
 
 

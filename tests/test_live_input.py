@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 import wfdb
 
 from cohort_db.errors import InputMistake
+from cohort_db.variables import catalogue
 from dashboard.live_input import ehr_csv, read_ecg_csv, read_ehr_csv, read_wfdb
+from dashboard.live_statics import statics_in_words
 
 LEADS = ["I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6"]
 
@@ -91,3 +94,11 @@ def test_ehr_values_survive_their_csv() -> None:
 def test_a_wrong_ehr_file_is_named(text: str, message: str) -> None:
     with pytest.raises(InputMistake, match=message):
         read_ehr_csv(text.encode())
+
+
+def test_what_was_given_is_said_in_words_without_the_digits_of_a_division() -> None:
+    rows = [asdict(variable) for variable in catalogue() if variable.kind == "static"]
+    words = statics_in_words(rows, {"age": 67.0, "sex": 1.0, "hours_to_icu": 106 / 60, "unit_cardiac": 1.0})
+    assert words["age"] == "Age 67 years" and words["sex"] == "Female" and words["unit"] == "Care unit cardiac"
+    assert words["hours_to_icu"] == "Hours in hospital before the ICU 1.8"
+    assert words["height"].endswith("not given")
