@@ -44,6 +44,7 @@ class About:
     created_at: str
     code_version: str
     synthetic: bool
+    surrogate_ecg: bool
     n_by_split: dict[str, int]
     notes: tuple[str, ...]
     p_x: float | None
@@ -140,6 +141,7 @@ def _parsed(found: dict[str, Any]) -> About:
         created_at=str(found["created_at"]),
         code_version=str(found["code_version"]),
         synthetic=bool(found["synthetic"]),
+        surrogate_ecg=bool(found.get("surrogate_ecg", False)),  # files of an older program do not say it
         n_by_split={str(split): _count(n) for split, n in found["n_by_split"].items()},
         notes=tuple(str(note) for note in found["notes"]),
         p_x=None if p_x is None else float(p_x["value"]),

@@ -1,4 +1,4 @@
-"""Measured ablation, sensitivity, leak and cost in; a forest plot or a table of each drawn."""
+"""Measured ablation, sensitivity, leak, quality and cost in; a forest plot or a table of each drawn."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _WHY = {
     "sensitivity": "Every row is a cohort of its own, with its own patients and share of long stays.",
     "leak": "“naive” fits the stack on predictions for the patients that taught the encoders; it exists only for this.",
 }
+_QUALITY = ("auprc", "brier", "cal_slope")
 _PARTS = ("stratum", "pair", "fusion", "variant", "arm", "fitting")  # of a label, in this order
 
 
@@ -72,6 +73,33 @@ def counts_table(labels: pd.Series, counts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"Cohort": labels.to_numpy()} | words | {"Share": share})
 
 
+def draw_quality(one: Measured, choice: Choice) -> None:
+    """Draw what the paper does not print of its Table 1: AUPRC, Brier and the slope of the calibration."""
+    st.subheader("What the paper does not print")
+    table = quality_table(chosen(one.results[one.results["stratum"] == "all"], choice))
+    if table.empty:
+        st.info("Nothing of it is measured for this arm and fitting.")
+        return
+    st.html(plain_table(table))
+    st.caption("All patients; median over pairs and seeds [lowest–highest]. A calibration slope of 1 is best.")
+
+
+def quality_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per contender: fits, and the median with the range of what `_QUALITY` names.
+
+    Args:
+        rows: results of one group of patients, with `contender`.
+    """
+    found = []
+    grouped: Any = rows[rows["metric"].isin(_QUALITY)].groupby("contender", sort=False)
+    for name, some in grouped:
+        row = {"Method": contender_label(str(name)), "Fits": f"{(some['metric'] == 'brier').sum():,}"}
+        for metric in _QUALITY:
+            row[metric_label(metric)] = _spread(some.loc[some["metric"] == metric, "value"], digits=3)
+        found.append(row)
+    return pd.DataFrame(found)
+
+
 def draw_cost(one: Measured, choice: Choice) -> None:
     """Draw what each method costs to fit: seconds, parameters and epochs."""
     st.subheader("What each method costs")
@@ -103,12 +131,12 @@ def cost_table(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _spread(values: pd.Series) -> str:
+def _spread(values: pd.Series, digits: int = 0) -> str:
     known = values.dropna()
     if known.empty:
         return "–"
-    median = f"{known.median():,.0f}"
-    return median if known.nunique() == 1 else f"{median} [{known.min():,.0f}–{known.max():,.0f}]"
+    median, low, high = (f"{value:,.{digits}f}" for value in (known.median(), known.min(), known.max()))
+    return median if known.nunique() == 1 else f"{median} [{low}–{high}]"
 
 
 def _seeds(found: pd.DataFrame) -> str:

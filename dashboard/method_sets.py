@@ -38,6 +38,11 @@ class Grid:
         """Whether any of it is of synthetic patients."""
         return any(one.about.synthetic for one in self.tables.values())
 
+    @property
+    def surrogate(self) -> bool:
+        """Whether any of it was measured on other people's ECGs."""
+        return any(one.about.surrogate_ecg for one in self.tables.values())
+
 
 def grids() -> list[Grid]:
     """The origins that hold anything, the store's own first."""
@@ -76,9 +81,11 @@ def choose_grid(found: list[Grid]) -> Grid:
 def choose(results: pd.DataFrame) -> Choice:
     """Arm, fitting and preset that are looked at; each is asked for only where there are several."""
     own = results[results["fusion"] == "lemof"]
+    arm = _one_of("Arm", "arm", _known(results["arm"], ("frozen", "finetuned")), words=True)
+    of_arm = results[results["arm"] == arm] if arm else results  # not every arm is measured by every fitting
     return Choice(
-        arm=_one_of("Arm", "arm", _known(results["arm"], ("frozen", "finetuned")), words=True),
-        fitting=_one_of("Fitting", "fit", _known(results["fitting"], _FITTINGS)),
+        arm=arm,
+        fitting=_one_of("Fitting", "fit", _known(of_arm["fitting"], _FITTINGS)),
         preset=_one_of("In LeMoF's place", "preset", _known(own["variant"], PRESETS)),
     )
 

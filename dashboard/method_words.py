@@ -33,6 +33,7 @@ _FUSIONS = {
     "late": "Late mean",
     "late_logistic": "Late logistic",
     "level_mean": "Mean of all levels",
+    "best_levels": "Mean of the levels k*",
     "ecg_only": "ECG alone",
     "ehr_only": "EHR alone",
     "majority": "Always the commoner",

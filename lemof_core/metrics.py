@@ -118,6 +118,8 @@ def calibration_line(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 
 def bootstrap_weights(subject_ids: np.ndarray, *, n_draws: int = N_DRAWS, seed: int = 0) -> np.ndarray:
     """Return (n_draws, N) how often each sample is drawn when patients are drawn with replacement."""
+    if len(subject_ids) == 0:
+        return np.empty((n_draws, 0), dtype=np.float32)
     subjects, index = np.unique(subject_ids, return_inverse=True)
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(len(subjects), np.full(len(subjects), 1 / len(subjects)), size=n_draws)
@@ -135,14 +137,15 @@ def estimates(
 ) -> list[Estimate]:
     """Return AUROC, AUPRC, ACC at .5 and at the tuned threshold, macro-F1, Brier, calibration slope and intercept.
 
-    Ranking metrics need MIN_EVENTS of each class; what cannot be estimated says so with its n.
+    Ranking metrics need MIN_EVENTS of each class, all others as many samples: a bootstrap of three that are all right
+    would call itself sure. What cannot be estimated says so with its n.
     Args:
         thresholds: (N,) the tuned cut of each sample's own path, NaN where none was tuned.
         weights: (D, N) draws of `bootstrap_weights`, where many predictions for the same patients share them.
     """
     n, events = len(y), int(y.sum())
-    if n == 0:
-        return [Estimate(name, None, None, None, 0, 0, "not estimable, n = 0") for name in _NAMES]
+    if n < MIN_EVENTS:
+        return [Estimate(name, None, None, None, n, events, f"not estimable, n = {n}") for name in _NAMES]
     few = min(events, n - events) < MIN_EVENTS
     why = f"not estimable, n = {n}, events = {events}"
     weights = bootstrap_weights(subject_ids, n_draws=n_draws) if weights is None else weights
@@ -169,9 +172,7 @@ def estimates(
         one = np.ones((1, n))
         out.append(spread(f"acc_{name}", float(_accuracy(y, p, one, cut)[0]), _accuracy(y, p, weights, cut)))
         out.append(spread(f"f1_macro_{name}", float(_macro_f1(y, p, one, cut)[0]), _macro_f1(y, p, weights, cut)))
-    out.append(
-        spread("brier", float(brier_score_loss(y, p)) if n > 1 else float((p - y)[0] ** 2), _brier(y, p, weights))
-    )
+    out.append(spread("brier", float(brier_score_loss(y, p)), _brier(y, p, weights)))
     if few:
         out += [missing("cal_slope"), missing("cal_intercept")]
     elif np.ptp(p) == 0:

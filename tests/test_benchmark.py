@@ -22,7 +22,16 @@ from dashboard.measured import read_measured
 from lemof_core.benchmark import cell_files
 from lemof_core.benchmark import cells as cells_module
 from lemof_core.benchmark.cell_files import CellFiles
-from lemof_core.benchmark.cells import ENCODERS, FLOOR, LADDER, SENSITIVITY, VARIANTS, Cell, cells_of, table_cells
+from lemof_core.benchmark.cells import (
+    ENCODERS,
+    FLOOR,
+    LADDER,
+    VARIANTS,
+    Cell,
+    table_cells,
+    table_commands,
+    whole_cells,
+)
 from lemof_core.benchmark.measure import Outcome
 from lemof_core.benchmark.tables import difference_rows, result_rows
 from lemof_core.config import RunConfig, preset
@@ -90,12 +99,40 @@ def test_table_one_is_the_papers_grid_and_every_name_is_registered() -> None:
 @pytest.mark.parametrize("table", [*job.TABLES, "sensitivity"])
 def test_every_table_has_a_logistic_regression_and_the_commoner_class_beside_every_model(table: str) -> None:
     how: dict[str, Any] = {"arms": ["frozen", "finetuned"], "fitting": "oof5", "seeds": [0, 3]}
-    found = cells_of(SENSITIVITY, PAIR, **how) if table == "sensitivity" else table_cells(table, **how)
+    found = table_cells(table, **how)
     settings = {(cell.ecg_encoder, cell.ehr_encoder, cell.fitting, cell.seed) for cell in found}
     assert {cell.seed for cell in found} == {0, 3} and FLOOR == ("late_logistic", "majority")
     for ecg, ehr, fitting, seed in settings:
         for fusion in FLOOR:
             assert Cell(ecg, ehr, fusion, "", "", fitting, seed) in found, (fusion, ecg, ehr, fitting, seed)
+
+
+def known_of(table: str, **how: Any) -> set[Cell]:
+    return set(table_cells(table, **({"arms": ["frozen"], "fitting": "oof5", "seeds": [0], "pairs": PAIR} | how)))
+
+
+def test_no_table_takes_in_what_another_left_behind() -> None:
+    every = {"pairs": None, "arms": ["frozen", "finetuned"]}
+    known = known_of("table1", **every) | known_of("leak") | known_of("ablation", pairs=[("lstm", "tpc")])
+    known |= known_of("table1", seeds=[4]) - {Cell("resnet", "baseline", "drfuse", "", "frozen", "oof5", 4)}
+    assert set(whole_cells("ablation", known)) == known_of("ablation", pairs=[("lstm", "tpc")])
+    assert set(whole_cells("leak", known)) == known_of("leak")
+    assert whole_cells("table2", known) == sorted(known_of("table2", pairs=[("lstm", "tpc")]))
+    assert set(whole_cells("table1", known)) == known_of("table1", **every), "a part that lacks a cell waits for it"
+
+
+def test_the_commands_of_a_table_measure_its_cells() -> None:
+    one = known_of("table1", pairs=None, arms=["frozen", "finetuned"])
+    assert table_commands("table1", one) == [
+        "lemof benchmark table1 --fitting oof5 --arm frozen --arm finetuned --seed 0"
+    ]
+    more = one | known_of("table1", seeds=[0, 1, 2], fitting="holdout") | known_of("table1", seeds=[3])
+    assert table_commands("table1", more) == [
+        "lemof benchmark table1 --fitting holdout --arm frozen --seed 0 --seed 1 --seed 2 --pair resnet+baseline",
+        *table_commands("table1", {cell for cell in one if cell.arm == "finetuned"}),
+        *table_commands("table1", {cell for cell in more if cell.arm == "frozen" and cell.fitting == "oof5"}),
+    ]
+    assert table_commands("leak", known_of("leak", pairs=None)) == ["lemof benchmark leak --arm frozen --seed 0"]
 
 
 def test_the_ladder_leads_from_one_preset_to_the_other_a_step_a_row() -> None:
@@ -170,6 +207,19 @@ def _costs_count_what_the_prediction_reads(out: Path) -> None:
     assert count["lemof", "finetuned"] > count["lemof", "frozen"], "its stack reads the levels of Stage 1 too"
 
 
+def _the_page_without_a_dashboard(text: str) -> None:
+    assert text.startswith("**Synthetic patients.**") and "surrogate" not in text.lower()
+    results, ranks, differences, costs = (part.splitlines() for part in text.split("\n## ")[1:])
+    tables = [[line for line in part if line.startswith("|")] for part in (results, ranks, differences, costs)]
+    assert all(len({line.count("|") for line in table}) == 1 for table in tables), "rows as wide as their heads"
+    assert [len(table) - 2 for table in (tables[0], tables[1], tables[3])] == [17 * 3, 5 + 6, 17]
+    for metric in ("AUROC", "AUPRC", "ACC, tuned", "macro-F1 at 0.5", "Brier", "calibration slope"):
+        assert f"| {metric} |" in tables[0][0], metric
+    ranked = [line.split("|")[5] for line in tables[1][2:] if line.startswith("| holdout | frozen | 1 |")]
+    assert sorted(float(rank) for rank in ranked) == pytest.approx([1, 2, 3, 4, 5], abs=0.5), "or ties"
+    assert len(tables[2]) > 10 and "LeMoF minus it" in tables[2][0]
+
+
 def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> None:
     told = job.benchmark(store, "table1", **HOW)
     assert told["measured"] == told["cells"] == 17
@@ -190,9 +240,7 @@ def test_a_table_is_measured_once_and_read_by_the_methods_page(store: Store) -> 
     again = job.benchmark(store, "table1", **HOW)
     assert again["measured"] == 0
     assert first == {name: (out / name).read_text() for name in first}
-    assert "| AUROC | ACC at 0.5 | ACC, tuned |" in first["results.md"]
-    table = [line.count("|") for line in first["results.md"].splitlines() if line.startswith("|")]
-    assert len(table) == 17 * 3 + 2 and len(set(table)) == 1, "one line a model, as wide as the head"
+    _the_page_without_a_dashboard(first["results.md"])
     _costs_count_what_the_prediction_reads(out)
     more = job.benchmark(store, "table2", **HOW)
     assert more["measured"] == 3, "LeMoF and single modalities are shared with table 1; M1 and M2's two arms are new"
@@ -257,6 +305,37 @@ def test_a_test_split_of_one_class_is_refused_and_an_earlier_table_stays(store: 
     store.close()
 
 
+def test_a_leak_is_shown_by_one_process_and_groups_without_patients_say_so(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = lambda cohort: {"nobody": np.zeros(len(cohort.splits["test"]), dtype=bool)}  # noqa: E731
+    strata = job.ecg_strata
+    monkeypatch.setattr(job, "ecg_strata", lambda cohort: strata(cohort) | nobody(cohort))
+    told = job.benchmark(store, "leak", arms=["frozen"], pairs=PAIR)
+    found = pd.read_csv(Path(told["out"]) / "results.csv")
+    assert set(found["fitting"]) == {"naive", "holdout", "oof5"} and set(found["variant"].dropna()) == {
+        "robust",
+        "paper",
+    }
+    none = found[found["stratum"] == "nobody"]
+    assert len(none) and none["value"].isna().all() and (none["n"] == 0).all()
+    assert "not estimable, n = 0" in (Path(told["out"]) / "results.md").read_text()
+    store.close()
+
+
+def test_cells_of_an_older_program_are_left_alone(store: Store) -> None:
+    cohort = load_cohort(store)
+    files = CellFiles(store.folder / "benchmark" / "cells", cohort.arrays, cohort.splits)
+    cell = Cell("resnet", "baseline", "late", "", "", "holdout", 0)
+    files.keep(cell, outcome(np.zeros(3)))
+    with np.load(files.path(cell)) as now:
+        kept = dict(now)
+    for number, other in enumerate(({"ecg": "resnet"}, json.loads(str(kept["cell"])) | {"variant": "gone"})):
+        np.savez(files.folder / f"old-{number}.npz", **(kept | {"cell": np.array(json.dumps(other))}))
+    assert files.known() == [cell]
+    store.close()
+
+
 def test_a_cells_numbers_are_those_of_the_run_that_train_and_score_make(store: Store) -> None:
     cell = Cell("resnet", "baseline", "drfuse", "", "frozen", "holdout", 0)
     cohort = load_cohort(store)
@@ -284,6 +363,9 @@ def test_other_landmarks_and_cuts_are_cohorts_of_their_own(store: Store, demo_ho
     own = load_cohort(store)
     assert longer > own.arrays.labels[own.splits["test"]].sum(), "an earlier cut has more long stays"
     assert sensitivity(store, demo_home / "raw", demo_home / "raw" / "ecg", **how)["measured"] == 0
+    later = sensitivity(store, demo_home / "raw", demo_home / "raw" / "ecg", **(how | {"cut_days": [3.0]}))
+    both = pd.read_csv(Path(later["out"]) / "results.csv")
+    assert later["measured"] == 14 and set(both["stratum"]) == {"t0=24 cut=48", "t0=24 cut=72", "t0=48 cut=72"}
     with pytest.raises(InputMistake, match="at least 24 h beyond its landmark"):
         sensitivity(store, demo_home / "raw", None, t0_hours=[24.0], cut_days=[1.5])
     store.close()

@@ -179,17 +179,6 @@ def test_one_class_or_no_patients_stop_with_a_sentence() -> None:
         fit(arrays, parts(), quick())
 
 
-def test_shuffled_labels_give_a_stack_that_knows_nothing() -> None:
-    arrays = made_up_cohort(600)
-    rng = np.random.default_rng(0)
-    arrays.labels[:] = rng.permutation(arrays.labels)
-    rows = np.arange(600)
-    splits = {"train": rows[:250], "val": rows[250:290], "meta": rows[290:400], "cal": rows[400:], "test": rows[:0]}
-    model = fit(arrays, splits, replace(quick(), fitting="holdout"))
-    p = 1 / (1 + np.exp(-model.predict(model.scaler.transform(arrays), splits["cal"]).logits[:, 0]))
-    assert p.std() < 0.12
-
-
 def test_two_fits_of_one_seed_are_equal_bit_by_bit() -> None:
     config = replace(quick(), fitting="holdout", seed=3)
     first, second = (fit(made_up_cohort(), parts(), config) for _ in range(2))
@@ -253,6 +242,14 @@ def test_without_patients_to_stop_early_by_or_to_calibrate_on_every_fusion_is_fi
             found = model.predict(model.scaler.transform(arrays), parts()["test"]).logits
             assert np.isfinite(found).all()
             assert ("ehr: calibration" in model.report["not_estimable"]) == (split == "cal")
+
+
+def test_folds_of_a_cohort_whose_strata_are_all_smaller_than_their_number_keep_the_classes_apart() -> None:
+    arrays = replace(made_up_cohort(16), labels=np.arange(16) % 2, ecg_present=np.arange(16) % 4 < 2)
+    splits = {"train": np.arange(8), "meta": np.arange(8, 12)}  # 3 of each class with an ECG, 3 without
+    folds = make_folds(arrays, splits, RunConfig())
+    assert len(folds) == 5 and sorted(np.concatenate([fold.held for fold in folds])) == list(range(12))
+    assert all(len(np.unique(arrays.labels[fold.learn])) == 2 for fold in folds)
 
 
 def test_auxiliary_targets_are_learnt_without_the_label() -> None:

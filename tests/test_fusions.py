@@ -208,7 +208,7 @@ def test_names_and_arms_that_cannot_be_are_refused_before_anything_is_fitted() -
     arrays = made_up_cohort()
     with pytest.raises(ModelMistake, match=r"unknown fusion 'late_median'; known: .*daft.*lemof.*majority"):
         fit(arrays, parts(), replace(BASE, fusion="late_median"))
-    with pytest.raises(ModelMistake, match="no frozen form; take --arm finetuned"):
+    with pytest.raises(ModelMistake, match="frozen arm keeps only what they end in; take --arm finetuned"):
         fit(arrays, parts(), replace(BASE, fusion="mmtm"))
     for fusion in ("late", "boosted", "lemof_m1"):
         with pytest.raises(ModelMistake, match="nothing to fine-tune encoders with"):

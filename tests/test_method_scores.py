@@ -9,7 +9,7 @@ from methods_support import result
 from dashboard.charts.beside import beside
 from dashboard.method_comparison import chart_rows, means_table, numbers_table, rank_rows, settings_table
 from dashboard.method_differences import forest_rows, summary
-from dashboard.method_extras import cost_table, ladder_rows
+from dashboard.method_extras import cost_table, ladder_rows, quality_table
 from dashboard.method_scores import Choice, chosen, compare, over_seeds, wide
 from dashboard.method_words import contender_label, pair_label
 
@@ -176,6 +176,18 @@ def test_costs_are_medians_with_their_range() -> None:
         }
     )
     assert cost_table(cells).iloc[0].tolist() == ["DAFT", "3", "20 [10–40]", "250,000", "–"]
+
+
+def test_what_the_paper_does_not_print_is_a_row_a_contender() -> None:
+    rows = [
+        result(value, metric, fusion=name, arm="frozen", seed=seed)
+        for name, seed, brier in (("lemof", 0, 0.2), ("lemof", 1, 0.22), ("daft", 0, 0.25))
+        for metric, value in (("brier", brier), ("cal_slope", 0.9), ("auprc", None), ("auroc", 0.7))
+    ]
+    table = quality_table(chosen(pd.DataFrame(rows).astype({"value": float}), FROZEN)).set_index("Method")
+    assert list(table.columns) == ["Fits", "AUPRC", "Brier", "Calibration slope"]
+    assert table.loc["LeMoF"].tolist() == ["2", "–", "0.210 [0.200–0.220]", "0.900"]
+    assert table.loc["DAFT", "Brier"] == "0.250"
 
 
 def test_names_the_page_does_not_know_stand_as_they_are() -> None:

@@ -62,6 +62,10 @@ def test_few_events_are_not_estimable_with_their_n() -> None:
     assert found["acc_tuned"].value is None
     nobody = np.empty(0)
     assert all(one.n == 0 for one in estimates(nobody, nobody, nobody, thresholds=nobody))
+    assert bootstrap_weights(nobody, n_draws=7).shape == (7, 0)
+    right, cuts = np.array([1.0, 0.0, 1.0]), np.full(3, 0.5)
+    three = estimates(right, right, np.arange(3), thresholds=cuts)
+    assert {(one.value, one.note) for one in three} == {(None, "not estimable, n = 3")}, "no ACC of 1.000 [1.000-1.000]"
 
 
 def test_each_sample_is_held_against_its_own_threshold() -> None:

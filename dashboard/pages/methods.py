@@ -12,7 +12,7 @@ from dashboard import published, queries_cohort
 from dashboard.measured import BY_ECG, TABLES, About, Measured
 from dashboard.method_comparison import draw_comparison
 from dashboard.method_differences import FIRST_PAIR, draw_differences
-from dashboard.method_extras import TITLES, draw_cost, draw_ladder
+from dashboard.method_extras import TITLES, draw_cost, draw_ladder, draw_quality
 from dashboard.method_scores import Choice, chosen, over_seeds, printed
 from dashboard.method_sets import Grid, choose, choose_grid, grids
 from dashboard.method_words import AS_PRINTED, RANKED, SOURCES, arm_label, metric_label, pair_label
@@ -55,6 +55,7 @@ def main() -> None:
         if name in grid.tables:
             draw_ladder(name, grid.tables[name], metric)
     if "table1" in grid.tables:
+        draw_quality(grid.tables["table1"], choice)
         draw_cost(grid.tables["table1"], choice)
     _missing(grid)
     _differs(defined)
@@ -88,6 +89,11 @@ def _origin(grid: Grid, choice: Choice) -> None:
         st.html(
             '<div class="lemof-banner lemof-banner-strong" role="note" data-testid="grid-banner">Measured on synthetic '
             "patients, printed for real ones: compare the order and the distances of methods, not the levels.</div>"
+        )
+    if grid.surrogate:
+        st.html(
+            '<div class="lemof-banner lemof-banner-strong" role="note" data-testid="surrogate-banner">Measured with '
+            "surrogate ECGs, which are other people's: no number here says what an ECG is worth.</div>"
         )
     about = next(iter(grid.tables.values())).about
     counts = ", ".join(f"{split} {n:,}" for split, n in about.n_by_split.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from lemof_core.fitting.level_files import source_digest
 # All that a number hangs on: any of it changed, and a cell is measured anew.
 _SOURCES = ("*.py", "encoders/*.py", "fusion/*.py", "fitting/*.py", "benchmark/measure.py")
 _LIBRARIES = ("torch", "pytorch-tabnet", "scikit-learn")
+_FIELDS = {field.name for field in fields(Cell)}
 
 
 class CellFiles:
@@ -57,9 +58,12 @@ class CellFiles:
         found = []
         for path in sorted(self.folder.glob("*.npz")):
             with np.load(path, allow_pickle=False) as told:
-                cell = Cell(**json.loads(str(told["cell"])))
-            # An older program may have measured variants that there no longer are.
-            if cell.variant in ("", *VARIANTS) and self.path(cell) == path:
+                said = json.loads(str(told["cell"]))
+            # An older program's cells may have other fields, and variants that there no longer are.
+            if said.keys() != _FIELDS or said["variant"] not in ("", *VARIANTS):
+                continue
+            cell = Cell(**said)
+            if self.path(cell) == path:
                 found.append(cell)
         return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from lemof_core.config import UNTAUGHT, RunConfig, preset
+from lemof_core.config import ARMS, FITTINGS, UNTAUGHT, RunConfig, preset
 from lemof_core.fitting.fit import LEMOF, TUNABLE
 
 PAPER_FUSIONS = ("daft", "medfuse", "drfuse", "mmtm", "hyperfusion", "lemof")
@@ -27,14 +27,14 @@ _PAPER, _ROBUST = preset("paper"), preset("robust")
 _LITERAL_CROSS, _FULL_CROSS = _PAPER.cross, _ROBUST.cross
 _FOR_MEAN = replace(_ROBUST.decision, towards_cross=False)
 _FOR_ONE = replace(_FOR_MEAN, for_mean=False)
-# From one preset to the other, each step on top of those above it.
+# From one preset to the other, each step on top of those above it; a step names all fields that it changes.
 LADDER: dict[str, RunConfig] = {"paper": _PAPER}
 LADDER["+ stack on log-odds, weights >= 0, ridge to equal"] = replace(_PAPER, decision=_FOR_ONE)
-LADDER["+ ECG encoder learns measured quantities"] = replace(
+LADDER["+ ECG encoder learns measured quantities, moved in time"] = replace(
     LADDER["+ stack on log-odds, weights >= 0, ridge to equal"], ecg_training=_ROBUST.ecg_training
 )
 LADDER["+ residual, 4 heads, norm, MLP head, width 96, dropout"] = replace(
-    LADDER["+ ECG encoder learns measured quantities"],
+    LADDER["+ ECG encoder learns measured quantities, moved in time"],
     cross=replace(_FULL_CROSS, skip=False, **UNTAUGHT),
 )
 LADDER["+ skip from measured quantities and raw record"] = replace(
@@ -114,6 +114,42 @@ def cells_of(
     return found
 
 
+def whole_parts(table: str, pair: tuple[str, str], arm: str, fitting: str, seed: int) -> list[list[Cell]]:
+    """Return the cells of a table for one pair, arm, fitting and seed, in parts that say something when whole.
+
+    table1: the paper's fusions and the plain ones; on the paper's pair alone the other rivals, LeMoF as the paper has
+    it, and all networks without their teacher. table2, table3: the modules. ablation: modules, levels and the ladder.
+    leak: LeMoF by all three fittings. sensitivity: LeMoF and the plain ones.
+    Every table has the two of FLOOR for each pair, seed and fitting: what is not above them is worth nothing.
+    """
+
+    def cells(fusions: Iterable[str], variant: str = "robust", how: str = fitting) -> list[Cell]:
+        return cells_of(fusions, [pair], [arm], how, [seed], variant)
+
+    if table == "table1":
+        parts = [cells((*PAPER_FUSIONS, *PLAIN))]
+        if pair == PAPER_PAIR:
+            parts += [cells(RIVALS), cells(["lemof"], "paper"), cells(TUNABLE_FUSIONS, UNTAUGHT_VARIANT)]
+        return parts
+    if table in ("table2", "table3"):
+        return [cells((*MODULES, *FLOOR))]
+    if table == "sensitivity":
+        return [cells(SENSITIVITY)]
+    if table == "ablation":
+        found = cells((*MODULES, "best_levels", "level_mean", "late", *FLOOR))
+        # What a teacher is worth is a step of the ladder.
+        return [found + [cell for variant in LADDER | LEVELS for cell in cells(["lemof"], variant)]]
+    leak = [cell for how in FITTINGS for cell in cells(["lemof", *FLOOR], how=how)]
+    return [leak + [cell for how in FITTINGS for cell in cells(["lemof"], "paper", how)]]
+
+
+def table_pairs(table: str) -> list[tuple[str, str]]:
+    """Return the pairs of encoders that a table has where none are named."""
+    if table == "table1":
+        return list(product(ENCODERS["ecg"], ENCODERS["ehr"]))
+    return [PAPER_PAIR if table in ("table2", "table3") else ABLATION_PAIR]
+
+
 def table_cells(
     table: str,
     *,
@@ -122,30 +158,46 @@ def table_cells(
     seeds: Sequence[int],
     pairs: Sequence[tuple[str, str]] | None = None,
 ) -> list[Cell]:
-    """Return the cells of a table, sorted so that those of one Stage 1 stand together.
+    """Return the cells of a table (see `whole_parts`), sorted so that those of one Stage 1 stand together."""
+    settings = product(pairs or table_pairs(table), arms, seeds)
+    parts = [part for pair, arm, seed in settings for part in whole_parts(table, pair, arm, fitting, seed)]
+    return sorted({cell for part in parts for cell in part}, key=lambda cell: (cell.stage(), cell))
 
-    table1: every pair, the paper's fusions and the plain ones; on the paper's pair alone the other rivals, all
-    networks without their teacher, and LeMoF as the paper has it.
-    table2, table3: the modules on the paper's pair. ablation: modules, levels and the ladder on Fig. 3's pair.
-    leak: LeMoF on Fig. 3's pair, by all three fittings.
-    Every table has the two of FLOOR for each pair, seed and fitting: what is not above them is worth nothing.
+
+def whole_cells(table: str, known: Iterable[Cell]) -> list[Cell]:
+    """Return those of the known cells that make up whole parts of a table, whatever other tables left behind."""
+    there = set(known)
+    settings = {
+        ((cell.ecg_encoder, cell.ehr_encoder), arm, cell.fitting, cell.seed)
+        for cell in there
+        for arm in ([cell.arm] if cell.arm else ARMS)
+    }
+    parts = [part for setting in settings for part in whole_parts(table, *setting)]
+    return sorted({cell for part in parts if there >= set(part) for cell in part})
+
+
+def table_commands(table: str, cells: Iterable[Cell], options: Sequence[str] = ()) -> list[str]:
+    """Return the commands that measure these cells, which may be of several; `options` stand in each of them.
+
+    >>> table_commands("table2", table_cells("table2", arms=["frozen"], fitting="oof5", seeds=[0, 1]))
+    ['lemof benchmark table2 --fitting oof5 --arm frozen --seed 0 --seed 1']
     """
-    some = pairs or [ABLATION_PAIR if table in ("ablation", "leak") else PAPER_PAIR]
-    if table == "table1":
-        every = list(pairs or product(ENCODERS["ecg"], ENCODERS["ehr"]))
-        one = [pair for pair in every if pair == PAPER_PAIR]
-        found = cells_of((*PAPER_FUSIONS, *PLAIN), every, arms, fitting, seeds)
-        found += cells_of(RIVALS, one, arms, fitting, seeds) + cells_of(["lemof"], one, arms, fitting, seeds, "paper")
-        found += cells_of(TUNABLE_FUSIONS, one, arms, fitting, seeds, UNTAUGHT_VARIANT)
-    elif table in ("table2", "table3"):
-        found = cells_of((*MODULES, *FLOOR), some, arms, fitting, seeds)
-    elif table == "ablation":
-        found = cells_of((*MODULES, "best_levels", "level_mean", "late", *FLOOR), some, arms, fitting, seeds)
-        for variant in LADDER | LEVELS:  # what a teacher is worth is a step of the ladder
-            found += cells_of(["lemof"], some, arms, fitting, seeds, variant)
-    else:
-        found = []
-        for how in ("naive", "holdout", "oof5"):
-            found += cells_of(["lemof", *FLOOR], some, arms, how, seeds)
-            found += cells_of(["lemof"], some, arms, how, seeds, "paper")
-    return sorted(set(found), key=lambda cell: (cell.stage(), cell))
+    seeds: dict[tuple[str, str, tuple[str, str]], set[int]] = {}
+    for cell in cells:
+        if cell.arm:
+            fitting = "" if table == "leak" else cell.fitting
+            seeds.setdefault((fitting, cell.arm, (cell.ecg_encoder, cell.ehr_encoder)), set()).add(cell.seed)
+    pairs: dict[tuple[str, str, tuple[int, ...]], list[tuple[str, str]]] = {}
+    for (fitting, arm, pair), some in sorted(seeds.items()):
+        pairs.setdefault((fitting, arm, tuple(sorted(some))), []).append(pair)
+    arms: dict[tuple[str, tuple[int, ...], tuple[tuple[str, str], ...]], list[str]] = {}
+    for (fitting, arm, of_seeds), of_pairs in pairs.items():
+        arms.setdefault((fitting, of_seeds, tuple(of_pairs)), []).append(arm)
+    found = []
+    for (fitting, of_seeds, those), of_arms in arms.items():
+        words = ["lemof benchmark", table, *options, *([f"--fitting {fitting}"] if fitting else [])]
+        words += [f"--arm {arm}" for arm in sorted(of_arms, reverse=True)] + [f"--seed {seed}" for seed in of_seeds]
+        if set(those) != set(table_pairs(table)):
+            words += [f"--pair {ecg}+{ehr}" for ecg, ehr in those]
+        found.append(" ".join(words))
+    return found

@@ -44,6 +44,8 @@ class TabTransformer(Encoder):
     # then has d channels to multiply, the tokens' and theirs alike.
     # NOTE[DIFF] paper: MLP of 4 and 2 times its input, which flattened tokens would make 7,700 wide. here: a hidden
     # layer of 64. because: a few thousand stays could not fill more.
+    # NOTE[DIFF] paper: nothing on a head's width, and public code takes 16. here: the 32 channels split by 8 heads.
+    # because: that is what multi-head attention does where no width is named.
     # NOTE[DIFF] paper: pre-training on unlabelled rows. here: supervised training alone. because: LeMoF
     # gives no sign of it.
     """

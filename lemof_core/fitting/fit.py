@@ -45,7 +45,8 @@ def check_fusion(config: RunConfig) -> None:
         raise ModelMistake(f"{config.fusion} has nothing to fine-tune encoders with; take --arm frozen")
     if config.fusion in BETWEEN_STAGES and config.arm == "frozen":
         raise ModelMistake(
-            f"{config.fusion} works between the stages of its encoders, so it has no frozen form; take --arm finetuned"
+            f"{config.fusion} works between its encoders' stages, and the frozen arm keeps only what they end in; "
+            "take --arm finetuned"
         )
 
 

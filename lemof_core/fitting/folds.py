@@ -40,8 +40,10 @@ def make_folds(arrays: CohortArrays, splits: dict[str, np.ndarray], config: RunC
             f"out-of-fold fitting needs at least 2 samples of each class in train and meta, however: "
             f"n = {len(rows)}, events = {int(labels.sum())}; ingest more patients"
         )
-    # Strata keep ECG presence balanced too, so that each fold can fit both paths.
+    # Strata keep ECG presence balanced too, so that each fold can fit both paths; the classes alone where all are tiny.
     strata = labels.astype(int) * 2 + arrays.ecg_present[rows]
+    if np.bincount(strata).max() < n_folds:
+        strata = labels.astype(int)
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=config.seed)
     parts = splitter.split(rows, strata, groups=arrays.subject_ids[rows])
     return [Fold(rows[learn], rows[held]) for learn, held in parts]

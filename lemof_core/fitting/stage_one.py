@@ -179,7 +179,9 @@ class StageOne:
         self.paired = self.rows[self.present[self.rows]]
         self.has_ecg = all(stage.ecg is not None for stage in stages) and enough(cohort.arrays.labels[self.paired])
         self.also = np.empty(0, dtype=np.int64) if also is None else also
-        known: list[FoldSamples] | list[None] = [None] * len(stages) if like is None else like.samples
+        known: Sequence[FoldSamples | None] = [None] * len(stages)
+        if like is not None and len(like.samples) == len(stages):  # another fitting may have other folds
+            known = like.samples
         self.samples: list[FoldSamples] = [
             self._samples(stage, some) for stage, some in zip(stages, known, strict=True)
         ]

@@ -100,7 +100,7 @@ class FusionNet(nn.Module, ABC):
 
 
 class StagedFusionNet(nn.Module, ABC):
-    """A network that works between the encoders' stages, so it runs the encoders itself and has no frozen form."""
+    """A network that works between the encoders' stages: it runs the encoders itself and cannot read cached levels."""
 
     handles_missing_ecg: bool = False
 

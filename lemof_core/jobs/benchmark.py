@@ -23,9 +23,8 @@ from cohort_db.errors import InputMistake
 from cohort_db.store import Store, open_store
 from cohort_db.store_url import folder_of
 from lemof_core.benchmark.cell_files import CellFiles
-from lemof_core.benchmark.cells import ENCODERS, VARIANTS, Cell, table_cells
+from lemof_core.benchmark.cells import ENCODERS, VARIANTS, Cell, table_cells, table_commands, whole_cells
 from lemof_core.benchmark.measure import Outcome, measure_groups
-from lemof_core.config import ARMS
 from lemof_core.fitting.stage_one import Setting
 from lemof_core.fitting.workers import N_THREADS, n_processes, run_all
 from lemof_core.jobs.benchmark_files import Part, write_table
@@ -58,19 +57,12 @@ def benchmark(
     cells = table_cells(table, arms=arms, fitting=fitting, seeds=seeds, pairs=pairs)
     cohort, files, n_measured = measured(store, cells, progress)
     if out is None:  # the table's own folder holds whatever was ever measured for it, not this command's cells alone
-        cells = [*{*cells, *(cell for cell in files.known() if _belongs(cell, table))}]
+        cells = [*{*cells, *whole_cells(table, files.known())}]
     strata = ecg_strata(cohort) | (_diseases(store, cohort) if table in BY_DISEASE else {})
     part = Part.of(store, cohort, {cell: loaded(files, cell) for cell in sorted(cells, key=_shown)}, strata)
     target = out or store.folder / "benchmark" / table
-    n_results = write_table([part], _command(table, arms, fitting, seeds, pairs), target, progress)
+    n_results = write_table([part], " && ".join(table_commands(table, cells)), target, progress)
     return {"table": table, "cells": len(cells), "measured": n_measured, "results": n_results, "out": str(target)}
-
-
-def _belongs(cell: Cell, table: str) -> bool:
-    pair = [(cell.ecg_encoder, cell.ehr_encoder)]
-    arms, fitting, seeds = [cell.arm] if cell.arm else ARMS, cell.fitting, [cell.seed]
-    own = table_cells(table, arms=arms, fitting=fitting, seeds=seeds)
-    return cell in own or cell in table_cells(table, arms=arms, fitting=fitting, seeds=seeds, pairs=pair)
 
 
 def _grouped(cell: Cell) -> tuple[Cell, Cell]:
@@ -82,14 +74,6 @@ def _shown(cell: Cell) -> tuple[Any, ...]:
     """Return what orders the rows of a table: the variants of a fusion stand in the order of the ladder's steps."""
     step = [*VARIANTS, ""].index(cell.variant)
     return cell.ecg_encoder, cell.ehr_encoder, cell.fitting, cell.seed, cell.fusion, step, cell.arm
-
-
-def _command(
-    table: str, arms: Sequence[str], fitting: str, seeds: Sequence[int], pairs: Sequence[tuple[str, str]] | None
-) -> str:
-    words = [f"lemof benchmark {table}", *([] if table == "leak" else [f"--fitting {fitting}"])]
-    words += [f"--arm {arm}" for arm in arms] + [f"--seed {seed}" for seed in seeds]
-    return " ".join(words + [f"--pair {ecg}+{ehr}" for ecg, ehr in pairs or ()])
 
 
 def refuse_unknown(pairs: Sequence[tuple[str, str]] | None) -> None:

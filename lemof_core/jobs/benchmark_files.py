@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,14 +21,13 @@ from lemof_core.benchmark.cells import Cell
 from lemof_core.benchmark.measure import Outcome
 from lemof_core.benchmark.tables import cost_rows, difference_rows, result_rows
 from lemof_core.fitting.workers import run_all
+from lemof_core.jobs.benchmark_markdown import KEY, markdown
 from lemof_core.jobs.bridge import Cohort, describe_data
 from lemof_core.jobs.progress import Report
 from lemof_core.metrics import bootstrap_weights
 
 MANY = 200_000  # test rows over all cells from which on intervals are worth a process each
-_CELL = [field.name for field in fields(Cell)]
-_IN_WORDS = {"auroc": "AUROC", "acc_50": "ACC at 0.5", "acc_tuned": "ACC, tuned"}  # what results.md shows
-_DIFFERENCE = [*_CELL, "stratum", "against", "metric", "n", "value", "lo", "hi"]
+_DIFFERENCE = [*KEY, "stratum", "against", "metric", "n", "value", "lo", "hi"]
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,14 @@ def write_table(parts: Sequence[Part], command: str, target: Path, progress: Rep
     rows = [row for results, _ in found for row in results]
     differences = [row for _, rows_of in found for row in rows_of]
     target.mkdir(parents=True, exist_ok=True)
-    _frame(rows).to_csv(target / "results.csv", index=False, float_format="%.5f")
-    _frame(differences, _DIFFERENCE).to_csv(target / "differences.csv", index=False, float_format="%.5f")
-    costs = pd.concat([cost_rows(part.outcomes) for part in parts])
-    costs.groupby(_CELL, sort=False).mean().reset_index().to_csv(target / "cells.csv", index=False)
+    results, against = _frame(rows), _frame(differences, _DIFFERENCE)
+    results.to_csv(target / "results.csv", index=False, float_format="%.5f")
+    against.to_csv(target / "differences.csv", index=False, float_format="%.5f")
+    costs = pd.concat([cost_rows(part.outcomes) for part in parts]).groupby(KEY, sort=False).mean().reset_index()
+    costs.to_csv(target / "cells.csv", index=False)
     about = _about(parts, command)
     (target / "about.json").write_text(json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    (target / "results.md").write_text(_markdown(_frame(rows), about), encoding="utf-8")
+    (target / "results.md").write_text(markdown(results, against, costs, about), encoding="utf-8")
     return len(rows)
 
 
@@ -142,31 +142,9 @@ def _about(parts: Sequence[Part], command: str) -> dict[str, Any]:
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "code_version": lemof_core.__version__,
         "synthetic": synthetic,
+        "surrogate_ecg": any(part.data["surrogate_ecg"] for part in parts),
         "n_by_split": first.data["n_by_split"],
         "p_x_auroc": {"value": first.p_x, "lo": None, "hi": None} if len(parts) == 1 and first.p_x else None,
         "practical_limit_auroc": first.limit if len(parts) == 1 else None,
         "notes": notes,
     }
-
-
-def _markdown(results: pd.DataFrame, about: Mapping[str, Any]) -> str:
-    """Return the table as Markdown: AUROC and ACC at both cuts, a row for every cell and group of patients."""
-    some = results[results["metric"].isin(_IN_WORDS)]
-    lines = [
-        f"`{about['command']}`, n = {about['n_by_split']['test']['n']}",
-        "",
-        f"| ECG | EHR | fusion | arm | fitting | seed | patients | {' | '.join(_IN_WORDS.values())} |",
-        f"|{'---|' * (7 + len(_IN_WORDS))}",
-    ]
-    for key, rows in some.groupby([*_CELL, "stratum"], sort=False):
-        ecg, ehr, fusion, variant, arm, fitting, seed, stratum = key
-        by_metric = rows.set_index("metric")
-        cells = [ecg, ehr, f"{fusion} {variant}".rstrip(), arm, fitting, str(seed), stratum]
-        lines.append(f"| {' | '.join([*cells, *(_shown(by_metric.loc[name]) for name in _IN_WORDS)])} |")
-    return "\n".join(lines) + "\n"
-
-
-def _shown(row: Any) -> str:
-    if pd.isna(row["value"]):
-        return f"not estimable, n = {row['n']}"
-    return f"{row['value']:.3f} [{row['lo']:.3f}-{row['hi']:.3f}]"
