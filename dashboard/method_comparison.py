@@ -63,7 +63,9 @@ def draw_comparison(
         figure = beside(ranked, x_title="Mean rank (1 is best)", ranks=len(order))
         st.plotly_chart(figure, key=f"ranks-{setting}", alt="Mean rank of each method, in the table below", **PLAIN)
     dotted = f" Dotted: {_DOTTED}." if lines else ""
-    st.caption(_caption(scores[scores["contender"].isin(order)], setting) + dotted)
+    n_fewer = int(_of_fewer(found).sum())
+    fewer = f" {n_fewer} more, measured with fewer {setting}s, are in the table." if n_fewer else ""
+    st.caption(_caption(scores[scores["contender"].isin(order)], setting) + fewer + dotted)
     names = ["Means and ranks", f"Every {setting}", *(["Every number"] if len(scores) else [])]
     means, settings, *numbers = st.tabs(names)
     with means:
@@ -85,8 +87,11 @@ def draw_comparison(
 
 
 def chart_rows(found: Comparison, scores: pd.DataFrame, setting: str) -> pd.DataFrame:
-    """What `charts.beside` takes of the means; the interval stands for the range where there is one setting."""
-    rows = found.rows.copy()
+    """What `charts.beside` takes of the means over the same settings; an interval stands for the range of a single one.
+
+    A mean over fewer settings would stand beside the others as if it were of the same ones: it is in the table alone.
+    """
+    rows = found.rows[~_of_fewer(found)].copy()
     there = scores[scores[setting].isin(found.settings) | ~scores["contender"].isin(rows.index[rows["ranked"]])]
     bounds = there.dropna(subset=["value"]).drop_duplicates("contender").set_index("contender")[["lo", "hi"]]
     alone = rows["n_settings"] == 1
@@ -97,6 +102,11 @@ def chart_rows(found: Comparison, scores: pd.DataFrame, setting: str) -> pd.Data
         for row in rows.to_dict("records")
     ]
     return rows[list(_ENDS)].assign(label=[contender_label(str(name)) for name in rows.index], text=texts)
+
+
+def _of_fewer(found: Comparison) -> pd.Series:
+    """Whether a contender has a number for some of the compared settings only."""
+    return ~found.rows["ranked"].astype(bool) & (found.rows["n_settings"] < len(found.settings))
 
 
 def rank_rows(found: Comparison) -> pd.DataFrame:

@@ -37,9 +37,9 @@ _FUSIONS = {
     "ecg_only": "ECG alone",
     "ehr_only": "EHR alone",
     "majority": "Always the commoner",
-    "boosted": "Boosted trees, record",
-    "boosted_ecg": "Boosted trees, encoder's ECG",
-    "boosted_measured": "Boosted trees, measured ECG",
+    "boosted": "Trees on the record",
+    "boosted_ecg": "Trees on encoder's ECG",
+    "boosted_measured": "Trees on measured ECG",
     "mlp": "MLP",
 }
 _ENCODERS = {
