@@ -42,6 +42,7 @@ def test_a_page_opens_with_its_banner_and_without_an_error(page: Page, url: str,
     assert page.locator("[data-testid=stException]").count() == 0
 
 
+@pytest.mark.slow
 def test_the_app_works_behind_a_base_path(demo_home: Path) -> None:
     env = {"LEMOF_HOME": str(demo_home)}
     with (

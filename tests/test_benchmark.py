@@ -271,6 +271,7 @@ def test_a_benchmark_that_was_stopped_goes_on_where_it_was(store: Store) -> None
     store.close()
 
 
+@pytest.mark.slow
 def test_a_cell_that_diverges_stops_the_table_and_what_was_measured_stays(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +306,7 @@ def test_a_test_split_of_one_class_is_refused_and_an_earlier_table_stays(store: 
     store.close()
 
 
+@pytest.mark.slow
 def test_a_leak_is_shown_by_one_process_and_groups_without_patients_say_so(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,6 +355,7 @@ def test_a_cells_numbers_are_those_of_the_run_that_train_and_score_make(store: S
     store.close()
 
 
+@pytest.mark.slow
 def test_other_landmarks_and_cuts_are_cohorts_of_their_own(store: Store, demo_home: Path) -> None:
     how = {**HOW, "arms": ["frozen"], "t0_hours": [24.0, 48.0], "cut_days": [2.0]}
     told = sensitivity(store, demo_home / "raw", demo_home / "raw" / "ecg", **how)

@@ -204,7 +204,9 @@ def test_an_id_leads_to_its_case_also_from_outside_the_cohort(
     assert parameters(page)["stay"] == [stay]
 
 
-@pytest.mark.parametrize("query", ["", "?at=0.37&at_ehr=0.62&part=train&without_deaths=true"])
+@pytest.mark.parametrize(
+    "query", ["", pytest.param("?at=0.37&at_ehr=0.62&part=train&without_deaths=true", marks=pytest.mark.slow)]
+)
 def test_a_cell_of_the_confusion_matrix_leads_to_as_many_stays(
     server: str, page: Page, pages_stores: PagesStores, query: str
 ) -> None:

@@ -134,6 +134,7 @@ def stage_beside_other_test_rows() -> StageOne:
     return fit_stage_one(arrays, parts(), BASE, progress=lambda *_: None, also=TEST)
 
 
+@pytest.mark.slow
 @EVERY_FUSION
 def test_a_second_fit_of_one_seed_is_bit_equal_whatever_the_test_rows_are(
     stage: StageOne, stage_beside_other_test_rows: StageOne, fusion: str, arm: str

@@ -12,6 +12,7 @@ from lemof_core.jobs import demo as job
 from lemof_core.jobs.shipped import HELD_OUT
 
 
+@pytest.mark.slow
 def test_the_shipped_run_scores_patients_it_never_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "DEMO_STAYS", 14)
     store = open_store(f"sqlite:///{tmp_path / 'cohort.db'}", create=True)

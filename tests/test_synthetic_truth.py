@@ -187,6 +187,7 @@ def test_main_effects_and_interactions_can_be_left_out(main: bool, cross: bool) 
     assert (np.abs(step[0] - step[1]).max() > 0.01) == cross
 
 
+@pytest.mark.slow
 def test_interaction_is_learnable_at_3_000_stays_and_absent_without_it() -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression

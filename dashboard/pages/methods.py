@@ -101,8 +101,9 @@ def _origin(grid: Grid, choice: Choice) -> None:
     preset = f"LeMoF is its preset {choice.preset}" if choice.preset else ""
     how = [grid.origin, arm_label(choice.arm), preset, fitting, f"n by split: {counts}"]
     st.caption(" · ".join(filter(None, how)))
-    for note in dict.fromkeys(note for one in grid.tables.values() for note in one.about.notes):
-        st.markdown(f"- {note}")
+    with st.expander("How this was measured"):
+        notes = dict.fromkeys(note for one in grid.tables.values() for note in one.about.notes)
+        st.markdown("\n".join(f"- {note}" for note in notes))
 
 
 def _table_1(grid: Grid, choice: Choice, metric: str) -> None:
