@@ -48,10 +48,6 @@ def fit_epochs(
 
     AdamW with a cosine from lr to 0; vectors (biases, norms) are not decayed. A loss that is not finite, of training or
     of validation, raises ModelMistake: no weights that came of it are kept.
-    # NOTE[DIFF] paper (FT-Transformer): its tokenizer is not decayed. here: its matrices are, like all others.
-    # because: one rule for every network; lr times decay is 5e-8 a step there.
-    # NOTE[DIFF] paper (TabNet): Adam, 256 rows a step, up to 60 epochs. here: AdamW, 64 rows, 12 epochs, as for all
-    # encoders of the record. because: what is compared is fusion, on equal terms.
     what: the module's name in that sentence. slower: a part of the module, and its own learning rate.
     """
     optimiser = _optimiser(module, lr, weight_decay, slower)
@@ -95,7 +91,13 @@ def fit_epochs(
 def _optimiser(
     module: nn.Module, lr: float, weight_decay: float, slower: tuple[nn.Module | None, float]
 ) -> torch.optim.Optimizer:
-    """Return AdamW over the module; weights alone are decayed, and the slower part has its own learning rate."""
+    """Return AdamW over the module; matrices alone are decayed, and the slower part has its own learning rate.
+
+    # NOTE[DIFF] paper (FT-Transformer): its tokenizer is not decayed. here: its matrices are, like all others.
+    # because: one rule for every network; lr times decay is 5e-8 a step there.
+    # NOTE[DIFF] paper (TabNet): Adam, 256 rows a step, up to 60 epochs. here: AdamW, 64 rows, 12 epochs, as for all
+    # encoders of the record. because: what is compared is fusion, on equal terms.
+    """
     held_back = set() if slower[0] is None else set(slower[0].parameters())
     groups = []
     for late, rate in ((False, lr), (True, slower[1])):
@@ -128,11 +130,10 @@ def train_level_predictor(
 
     def loss_of(rows: np.ndarray, label_weight: float, aux_weight: float, moved: bool) -> Tensor:
         part = cohort.ecg(rows) if modality == "ecg" else cohort.ehr(rows)
-        aux = torch.from_numpy(cohort.aux[rows])
         return predictor.loss(
             _shifted(part, rng, most) if moved and most else part,
             cohort.targets(rows),
-            aux,
+            torch.from_numpy(cohort.aux[rows]),
             label_weight=label_weight,
             aux_weight=aux_weight,
         )

@@ -108,11 +108,12 @@ def test_the_row_is_the_right_one_also_after_a_click_on_a_column_head(server: st
     assert parameters(page)["stay"] == [wanted]
 
 
-def test_filter_order_and_next_never_show_another_patient(server: str, page: Page) -> None:
+@pytest.mark.parametrize("rounds", [3, pytest.param(7, marks=pytest.mark.slow)])
+def test_filter_order_and_next_never_show_another_patient(server: str, page: Page, rounds: int) -> None:
     orders = ("Oldest first", "Youngest first", "Highest probability first", "Largest error first")
     open_at(page, f"{server}/cohort")
     checked = 0
-    for number in range(4):
+    for number in range(rounds):
         side = page.get_by_test_id("stSidebar")
         side.get_by_text(("Women", "Men")[number % 2], exact=True).click()
         idle(page)
@@ -133,7 +134,7 @@ def test_filter_order_and_next_never_show_another_patient(server: str, page: Pag
         page.get_by_role("link", name="Cohort", exact=True).first.click()
         page.wait_for_url("**/cohort**")
         idle(page)
-    assert checked == 12
+    assert checked == 3 * rounds
 
 
 def test_a_missing_file_is_a_failure_and_a_probe_is_none(server: str) -> None:

@@ -122,9 +122,9 @@ def test_the_marks_stand_where_the_numbers_are_and_limits_are_named() -> None:
 
 
 def test_a_mean_over_fewer_pairs_is_not_drawn_beside_the_others() -> None:
-    values = {"lemof": {"ax": 0.7, "bx": 0.6}, "daft": {"ax": 0.6, "bx": 0.5}, "early": {"ax": 0.9}, "late": {}}
-    values["late"] = {"ax": 0.5, "bx": 0.4}
-    found_in = scores(**values)
+    found_in = scores(
+        lemof={"ax": 0.7, "bx": 0.6}, daft={"ax": 0.6, "bx": 0.5}, early={"ax": 0.9}, late={"ax": 0.5, "bx": 0.4}
+    )
     found = compare(wide(found_in, "pair"), PAPER, ORDER)
     assert list(chart_rows(found, found_in, "pair")["label"]) == ["LeMoF", "DAFT", "MMTM", "Late mean"]
     table = means_table(found, PAPER, {"lemof": 1.0, "daft": 2.0, "mmtm": 3.0}, "pair").set_index("Method")

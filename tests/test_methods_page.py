@@ -147,6 +147,25 @@ def test_one_pair_alone_is_said_to_be_one(own_home_of: Path, monkeypatch: pytest
         assert f">{value:.3f}<" in text, "printed: of the same pair"
 
 
+def test_an_arm_offers_the_fittings_it_was_measured_by_and_surrogate_ecgs_are_said(
+    own_home_of: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"ecg_encoder": "resnet", "ehr_encoder": "tpc", "fusion": "lemof", "variant": "robust"}
+    rows = [
+        result(value, "auroc", arm=arm, fitting=fitting, **key)
+        for value, arm, fitting in (
+            (0.711, "frozen", "oof5"),
+            (0.702, "frozen", "holdout"),
+            (0.713, "finetuned", "holdout"),
+        )
+    ]
+    write_table(own_home_of / "benchmark" / "table1", rows, surrogate_ecg=True)
+    _, text = opened(own_home_of, monkeypatch)
+    assert ">0.711<" in text and "fitting oof5" in text and "surrogate ECGs, which are other people's" in text
+    _, text = opened(own_home_of, monkeypatch, arm="encoders fine-tuned")
+    assert ">0.713<" in text and "fitting holdout" in text
+
+
 def test_diseases_are_of_one_pair_though_several_were_measured(
     own_home_of: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

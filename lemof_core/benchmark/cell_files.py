@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from lemof_core.batch import CohortArrays
-from lemof_core.benchmark.cells import VARIANTS, Cell
+from lemof_core.benchmark.cells import CELL_FIELDS, VARIANTS, Cell
 from lemof_core.benchmark.measure import Outcome
 from lemof_core.fitting.level_files import source_digest
 
 # All that a number hangs on: any of it changed, and a cell is measured anew.
 _SOURCES = ("*.py", "encoders/*.py", "fusion/*.py", "fitting/*.py", "benchmark/measure.py")
 _LIBRARIES = ("torch", "pytorch-tabnet", "scikit-learn")
-_FIELDS = {field.name for field in fields(Cell)}
 
 
 class CellFiles:
@@ -60,7 +59,7 @@ class CellFiles:
             with np.load(path, allow_pickle=False) as told:
                 said = json.loads(str(told["cell"]))
             # An older program's cells may have other fields, and variants that there no longer are.
-            if said.keys() != _FIELDS or said["variant"] not in ("", *VARIANTS):
+            if said.keys() != set(CELL_FIELDS) or said["variant"] not in ("", *VARIANTS):
                 continue
             cell = Cell(**said)
             if self.path(cell) == path:

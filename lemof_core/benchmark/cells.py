@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
+from typing import Any
 
 from lemof_core.config import ARMS, FITTINGS, UNTAUGHT, RunConfig, preset
 from lemof_core.fitting.fit import LEMOF, TUNABLE
@@ -24,7 +25,7 @@ SENSITIVITY = ("lemof", *PLAIN)
 TUNABLE_FUSIONS = tuple(name for name in (*PAPER_FUSIONS, *RIVALS) if name in TUNABLE)  # whatever a teacher can teach
 
 _PAPER, _ROBUST = preset("paper"), preset("robust")
-_LITERAL_CROSS, _FULL_CROSS = _PAPER.cross, _ROBUST.cross
+_FULL_CROSS = _ROBUST.cross
 _FOR_MEAN = replace(_ROBUST.decision, towards_cross=False)
 _FOR_ONE = replace(_FOR_MEAN, for_mean=False)
 # From one preset to the other, each step on top of those above it; a step names all fields that it changes.
@@ -95,6 +96,9 @@ class Cell:
         """Return what says which Stage 1 the cell stands on: cells that agree in it share one."""
         variant = "" if self.config().ecg_training == _ROBUST.ecg_training else "paper"
         return Cell(self.ecg_encoder, self.ehr_encoder, "", variant, "", self.fitting, self.seed)
+
+
+CELL_FIELDS = tuple(field.name for field in fields(Cell))
 
 
 def cells_of(
@@ -182,22 +186,25 @@ def table_commands(table: str, cells: Iterable[Cell], options: Sequence[str] = (
     >>> table_commands("table2", table_cells("table2", arms=["frozen"], fitting="oof5", seeds=[0, 1]))
     ['lemof benchmark table2 --fitting oof5 --arm frozen --seed 0 --seed 1']
     """
-    seeds: dict[tuple[str, str, tuple[str, str]], set[int]] = {}
-    for cell in cells:
-        if cell.arm:
-            fitting = "" if table == "leak" else cell.fitting
-            seeds.setdefault((fitting, cell.arm, (cell.ecg_encoder, cell.ehr_encoder)), set()).add(cell.seed)
-    pairs: dict[tuple[str, str, tuple[int, ...]], list[tuple[str, str]]] = {}
-    for (fitting, arm, pair), some in sorted(seeds.items()):
-        pairs.setdefault((fitting, arm, tuple(sorted(some))), []).append(pair)
-    arms: dict[tuple[str, tuple[int, ...], tuple[tuple[str, str], ...]], list[str]] = {}
-    for (fitting, arm, of_seeds), of_pairs in pairs.items():
-        arms.setdefault((fitting, of_seeds, tuple(of_pairs)), []).append(arm)
+    fitting_of = {cell: "" if table == "leak" else cell.fitting for cell in cells if cell.arm}
+    seeds = _gathered(
+        ((fitting, cell.arm, (cell.ecg_encoder, cell.ehr_encoder)), cell.seed) for cell, fitting in fitting_of.items()
+    )
+    pairs = _gathered(((fitting, arm, of_seeds), pair) for (fitting, arm, pair), of_seeds in seeds.items())
+    arms = _gathered(((fitting, of_seeds, those), arm) for (fitting, arm, of_seeds), those in pairs.items())
     found = []
     for (fitting, of_seeds, those), of_arms in arms.items():
         words = ["lemof benchmark", table, *options, *([f"--fitting {fitting}"] if fitting else [])]
-        words += [f"--arm {arm}" for arm in sorted(of_arms, reverse=True)] + [f"--seed {seed}" for seed in of_seeds]
+        words += [f"--arm {arm}" for arm in reversed(of_arms)] + [f"--seed {seed}" for seed in of_seeds]
         if set(those) != set(table_pairs(table)):
             words += [f"--pair {ecg}+{ehr}" for ecg, ehr in those]
         found.append(" ".join(words))
     return found
+
+
+def _gathered(found: Iterable[tuple[Any, Any]]) -> dict[Any, tuple[Any, ...]]:
+    """Return key -> its values, each once, sorted; the keys sorted too."""
+    values: dict[Any, set[Any]] = {}
+    for key, value in found:
+        values.setdefault(key, set()).add(value)
+    return {key: tuple(sorted(values[key])) for key in sorted(values)}

@@ -17,17 +17,17 @@ from sklearn.metrics import roc_auc_score
 import lemof_core
 from cohort_db.store import Store
 from cohort_db.truth import practical_limit, true_probabilities
-from lemof_core.benchmark.cells import Cell
+from lemof_core.benchmark.cells import CELL_FIELDS, Cell
 from lemof_core.benchmark.measure import Outcome
 from lemof_core.benchmark.tables import cost_rows, difference_rows, result_rows
 from lemof_core.fitting.workers import run_all
-from lemof_core.jobs.benchmark_markdown import KEY, markdown
+from lemof_core.jobs.benchmark_markdown import markdown
 from lemof_core.jobs.bridge import Cohort, describe_data
 from lemof_core.jobs.progress import Report
 from lemof_core.metrics import bootstrap_weights
 
 MANY = 200_000  # test rows over all cells from which on intervals are worth a process each
-_DIFFERENCE = [*KEY, "stratum", "against", "metric", "n", "value", "lo", "hi"]
+_DIFFERENCE = [*CELL_FIELDS, "stratum", "against", "metric", "n", "value", "lo", "hi"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,12 @@ def write_table(parts: Sequence[Part], command: str, target: Path, progress: Rep
     results, against = _frame(rows), _frame(differences, _DIFFERENCE)
     results.to_csv(target / "results.csv", index=False, float_format="%.5f")
     against.to_csv(target / "differences.csv", index=False, float_format="%.5f")
-    costs = pd.concat([cost_rows(part.outcomes) for part in parts]).groupby(KEY, sort=False).mean().reset_index()
+    costs = (
+        pd.concat([cost_rows(part.outcomes) for part in parts])
+        .groupby(list(CELL_FIELDS), sort=False)
+        .mean()
+        .reset_index()
+    )
     costs.to_csv(target / "cells.csv", index=False)
     about = _about(parts, command)
     (target / "about.json").write_text(json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8")

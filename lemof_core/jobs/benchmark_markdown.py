@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 import pandas as pd
 
-from lemof_core.benchmark.cells import PAPER_FUSIONS, Cell
+from lemof_core.benchmark.cells import CELL_FIELDS, PAPER_FUSIONS
 
-KEY = [field.name for field in fields(Cell)]
 _METRICS = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
@@ -22,6 +20,7 @@ _METRICS = {
     "cal_slope": "calibration slope",
 }
 _RANKED = {"auroc": "AUROC", "acc_50": "ACC at 0.5", "acc_tuned": "ACC, tuned"}
+_SETTING = ["ecg_encoder", "ehr_encoder", "seed"]  # within which fusions are ranked
 _COSTS = {"seconds": "seconds", "n_parameters": "parameters", "epochs": "epochs"}
 
 
@@ -34,7 +33,7 @@ def markdown(results: pd.DataFrame, differences: pd.DataFrame, costs: pd.DataFra
     for title, lines in (
         ("Mean rank among the paper's fusions, all patients (1 is best)", _ranks(results)),
         ("AUROC of LeMoF `robust` minus that of each other, on the same drawn patients", _differences(differences)),
-        ("Cost of a fit; seconds leave Stage 1 out and are of a machine that did other work too", _costs(costs)),
+        ("Cost of a fit; seconds leave Stage 1 out and depend on the machine", _costs(costs)),
     ):
         found = list(lines)
         parts += ["", f"## {title}", "", *found] if len(found) > 2 else []  # more than a head
@@ -68,7 +67,7 @@ def _results(results: pd.DataFrame) -> Iterator[str]:
     there = [name for name in _METRICS if (results["metric"] == name).any()]
 
     def rows() -> Iterator[list[str]]:
-        for _, some in results.groupby([*KEY, "stratum"], sort=False):
+        for _, some in results.groupby([*CELL_FIELDS, "stratum"], sort=False):
             by_metric, first = some.set_index("metric"), some.iloc[0]
             yield [*_named(first), first["stratum"], *(_shown(by_metric.loc[name]) for name in there)]
 
@@ -89,15 +88,17 @@ def _ranks(results: pd.DataFrame) -> Iterator[str]:
 
     def rows() -> Iterator[list[str]]:
         for (fitting, arm), some in groups:
-            found, n = {}, 0
-            for metric in _RANKED:
-                of_metric = some[some["metric"] == metric]
-                wide = of_metric.pivot(index=["ecg_encoder", "ehr_encoder", "seed"], columns="fusion", values="value")
-                whole = wide.dropna()
-                n, found[metric] = len(whole), whole.rank(axis=1, ascending=False).mean()
-            for fusion in PAPER_FUSIONS:
-                if n and fusion in found["auroc"]:
-                    yield [fitting, arm, str(n), fusion, *(f"{found[metric][fusion]:.2f}" for metric in _RANKED)]
+            wide = {
+                metric: some[some["metric"] == metric].pivot(index=_SETTING, columns="fusion", values="value").dropna()
+                for metric in _RANKED
+            }
+            ranks = {metric: values.rank(axis=1, ascending=False).mean() for metric, values in wide.items()}
+            for fusion in (name for name in PAPER_FUSIONS if name in set(some["fusion"])):
+                means = [
+                    f"{ranks[metric][fusion]:.2f}" if len(values) else f"not estimable, n = {len(values)}"
+                    for metric, values in wide.items()
+                ]
+                yield [fitting, arm, str(len(wide["auroc"])), fusion, *means]
 
     yield from _table(["fitting", "arm", "pairs and seeds", "fusion", *_RANKED.values()], rows())
 

@@ -70,7 +70,7 @@ def sensitivity(
                 ingest(other, ehr, ecg, rules=CohortRules(t0_hours=t0, cut_days=cut), progress=progress)
             cohort, files, new = measured(other, asked, progress)
             n_measured += new
-            everybody = {f"t0={t0:g} cut={24 * cut:g}": np.ones(len(cohort.splits["test"]), dtype=bool)}
+            everybody = {home.name.replace("-", " "): np.ones(len(cohort.splits["test"]), dtype=bool)}
             shown = asked if out else sorted({*asked, *whole_cells("sensitivity", files.known())})
             if shown:
                 parts.append(Part.of(other, cohort, {cell: loaded(files, cell) for cell in shown}, everybody))
