@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 from sqlalchemy import Connection, select
@@ -18,6 +19,7 @@ from cohort_db.polars_query import polars_of
 from cohort_db.schema import admission, ecg_record, stay
 
 HOURS_BEYOND_LANDMARK = 24
+ECG_LINKS = ("last", "first")
 _CUT_MUST = "a label that is nearly known at the landmark says nothing"
 
 
@@ -37,12 +39,16 @@ class CohortRules:
     """A stay longer than this many days from ICU admission has label 1; at least 24 h beyond t0."""
     ecg_window_hours: float = 24.0
     """The linked ECG was recorded from this many hours before ICU admission up to t0."""
+    ecg_link: str = "last"
+    """Which of the readable ECGs in that window is linked: the last one, or the first."""
     paired: bool = False
     """Only stays with a linked ECG."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,19}", self.task):
             raise InputMistake(f"a task must be up to 20 of a-z, 0-9 and _, however: {self.task!r}")
+        if self.ecg_link not in ECG_LINKS:
+            raise InputMistake(f"ecg_link must be one of {', '.join(ECG_LINKS)}, however: {self.ecg_link!r}")
         if self.min_age < 0 or self.t0_hours <= 0 or self.ecg_window_hours < 0:
             raise InputMistake(
                 "age and ECG window must not be negative and t0 must be positive, however: "
@@ -86,9 +92,10 @@ def build(conn: Connection, rules: CohortRules) -> Cohort:
 def link_ecgs(stays: pl.DataFrame, admissions: pl.DataFrame, records: pl.DataFrame, rules: CohortRules) -> pl.DataFrame:
     """Return the stays with study_id and ecg_offset_s of the linked ECG, NULL where there is none.
 
-    It is the last readable record in [intime - window, t0] that lies in the stay's own admission or in none: one that
-    lies in [admittime, dischtime] of another admission only is left to that one. Records of the emergency department,
-    before admittime, lie in none. Whether a record is good enough for a model is found later and changes no link.
+    It is the last readable record in [intime - window, t0], or the first (see `CohortRules.ecg_link`), that lies in the
+    stay's own admission or in none: one that lies in [admittime, dischtime] of another admission only is left to that
+    one. Records of the emergency department, before admittime, lie in none. Whether a record is good enough for a model
+    is found later and changes no link.
     """
     window_s = round(rules.ecg_window_hours * 3600)
     offset = (pl.col("ecg_time") - pl.col("intime")).dt.total_seconds()
@@ -104,8 +111,9 @@ def link_ecgs(stays: pl.DataFrame, admissions: pl.DataFrame, records: pl.DataFra
     own = during.filter(pl.col("in_hadm_id") == pl.col("hadm_id"))
     elsewhere = during.join(own, on=["stay_id", "study_id"], how="anti")
     allowed = near.join(elsewhere, on=["stay_id", "study_id"], how="anti")
-    last = allowed.sort("ecg_time", "study_id").unique("stay_id", keep="last", maintain_order=True)
-    return stays.join(last.select("stay_id", "study_id", "ecg_offset_s"), on="stay_id", how="left")
+    keep: Literal["first", "last"] = "first" if rules.ecg_link == "first" else "last"
+    linked = allowed.sort("ecg_time", "study_id").unique("stay_id", keep=keep, maintain_order=True)
+    return stays.join(linked.select("stay_id", "study_id", "ecg_offset_s"), on="stay_id", how="left")
 
 
 def apply_rules(stays: pl.DataFrame, rules: CohortRules) -> Cohort:

@@ -15,7 +15,7 @@ from dashboard.plain_table import plain_table
 from dashboard.split_use import pair_draws, uses
 from dashboard.strata import COLUMNS
 from dashboard.strata_panel import beside_held_out
-from dashboard.wording import estimate, signed
+from dashboard.wording import estimate, recipe, signed
 
 
 def draw_data(run: dict[str, Any] | None, datasets: pd.DataFrame) -> None:
@@ -61,6 +61,7 @@ def draw_model(run: dict[str, Any], choices: pd.DataFrame) -> None:
         "ECG encoder": run["ecg_encoder"],
         "EHR encoder": run["ehr_encoder"],
         "Fusion": f"{run['fusion']}, preset {run['preset'] or '–'}",
+        "Set by hand": set_by_hand(run),
         "Fitting": f"{run['fitting']}, seed {run['seed']}",
         "k* (importance)": chosen_levels(choices, "is_k_star", "frequency", "refits"),
         "Levels read by Module 2": levels_of_module_2(run, choices),
@@ -97,6 +98,11 @@ def levels_of_module_2(run: dict[str, Any], choices: pd.DataFrame) -> str:
     if by_rule(run):
         return "those of k*, as in the paper"
     return chosen_levels(choices, "is_cross_level", "cross_frequency", "draws")
+
+
+def set_by_hand(run: dict[str, Any]) -> str:
+    """What was set on top of the preset, as it was written."""
+    return ", ".join(f"{name}={value}" for name, value in run["config"].get("settings", {}).items()) or "nothing"
 
 
 def taught_by(run: dict[str, Any]) -> str:
@@ -197,7 +203,7 @@ def draw_provenance(run: dict[str, Any], runs: pd.DataFrame) -> None:
     st.download_button("Download the configuration", document, name, "application/json", on_click="ignore")
     others = runs[runs["run_id"] != run["run_id"]]
     for other in others.to_dict("records"):
-        label = f"Run {other['run_id']}, {other['fusion']} {other['preset']}, {other['created_at']:%Y-%m-%d %H:%M}"
+        label = f"Run {other['run_id']}, {recipe(other)}, {other['created_at']:%Y-%m-%d %H:%M}"
         st.page_link("dashboard/pages/model_card.py", label=label, query_params={"run": other["run_id"]})
 
 

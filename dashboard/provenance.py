@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.split_use import in_sample
-from dashboard.wording import definition_of
+from dashboard.wording import definition_of, recipe
 
 _STYLE = Path(__file__).resolve().parents[1] / "assets" / "results.css"
 
@@ -77,7 +77,7 @@ def footer(
     defined = definition_of(run)
     parts = [
         f"Run {run['run_id']}",
-        f"{run['fusion']} {run['preset']}",
+        recipe(run),
         f"fitted {run['created_at']:%Y-%m-%d %H:%M} UTC",
         f"{defined.label}, predicted at {defined.t0}",
     ]

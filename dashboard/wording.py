@@ -38,6 +38,12 @@ def definition_of(known: Mapping[str, Any]) -> Definition:
     return Definition(float(known["t0_hours"]), float(known["cut_hours"]))
 
 
+def recipe(run: Mapping[str, Any]) -> str:
+    """Return fusion and preset of a run, and whether anything was set on top of it: lemof robust, changed by hand."""
+    changed = ", changed by hand" if run["config"].get("settings") else ""
+    return f"{run['fusion']} {run['preset'] or '–'}{changed}"
+
+
 def probability(p: float | None) -> str:
     """Return two digits after the point; an en dash where there is none."""
     return "–" if p is None or math.isnan(p) else f"{p:.2f}"

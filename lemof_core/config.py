@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter
 
 from lemof_core.errors import ModelMistake
 
@@ -12,6 +14,13 @@ FITTINGS = ("oof5", "holdout", "naive")
 ARMS = ("frozen", "finetuned")
 LEVEL_CHOICES = ("cv_gain", "k_star", "fixed", "random")
 TEACHERS = ("trees", "none")
+LINKS = ("logit", "prob")
+POOLINGS = ("own", "mean")
+Share = Annotated[float, Field(ge=0, lt=1)]
+Levels = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
+Penalties = tuple[NonNegativeFloat, ...]
+_CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False)  # what holds of every part that is read from JSON
+Sizes = dict[str, int | float | tuple[int, ...]]  # of an encoder, by the names of its arguments
 # What each EHR encoder was found to learn with; the others take 1e-3.
 EHR_LR = {"ft_transformer": 5e-4, "tab_transformer": 5e-4, "tabnet": 1e-2}
 
@@ -20,71 +29,99 @@ EHR_LR = {"ft_transformer": 5e-4, "tab_transformer": 5e-4, "tabnet": 1e-2}
 class TrainingConfig:
     """How an encoder with its level heads is trained."""
 
-    max_epochs: int = 16  # passes over the training rows
-    patience: int = 4  # epochs without a better validation loss before stopping
-    batch_size: int = 64  # samples a step
-    lr: float = 1e-3  # peak AdamW learning rate, cosine to zero
-    weight_decay: float = 1e-4  # AdamW
-    pretrain_epochs: int = 0  # epochs on the auxiliary targets alone before the label is seen
-    aux_weight: float = 0.0  # weight of the auxiliary loss beside the label loss
-    max_shift_s: float = 0.0  # each training step moves the ECG in time by up to so many seconds; the paper does not
+    __pydantic_config__ = _CHECKED
+
+    max_epochs: PositiveInt = 16  # passes over the training rows
+    patience: PositiveInt = 4  # epochs without a better validation loss before stopping
+    batch_size: Annotated[int, Field(ge=2)] = 64  # samples a step
+    lr: PositiveFloat = 1e-3  # peak AdamW learning rate, cosine to zero
+    weight_decay: NonNegativeFloat = 1e-4  # AdamW
+    pretrain_epochs: NonNegativeInt = 0  # epochs on the auxiliary targets alone before the label is seen
+    aux_weight: NonNegativeFloat = 0.0  # weight of the auxiliary loss beside the label loss
+    max_shift_s: NonNegativeFloat = 0.0  # each step moves the ECG in time by up to so many seconds; the paper does not
+    level_weights: Levels = (1.0, 1.0, 1.0)  # what the loss of each level counts
+    balanced: bool = False  # both classes weigh the same in the loss, however rare one is
+
+    def __post_init__(self) -> None:
+        """Refuse a loss of nothing."""
+        if sum(self.level_weights) <= 0:
+            raise ModelMistake(f"one of level_weights must be positive, however: {self.level_weights}")
 
 
 @dataclass(frozen=True)
 class CrossAttentionConfig:
     """Module 2: how the best levels attend to each other."""
 
-    d: int = 96  # width of queries, keys and values
-    n_heads: int = 4  # attention heads; the paper writes one
+    __pydantic_config__ = _CHECKED
+
+    d: PositiveInt = 96  # width of queries, keys and values
+    n_heads: PositiveInt = 4  # attention heads; the paper writes one
+    vectors: bool = False  # each level is one pooled vector, not its tokens; what is asked then changes no answer
     residual: bool = True  # add the query token's own content to what it attends to
     mlp_head: bool = True  # small MLP before the output; the paper's eq. 12 is linear
     norm: bool = True  # LayerNorm before the output; the paper's eq. 12 reads the attended tokens as they are
     skip: bool = True  # the ECG's read-out quantities and raw EHR facts reach the head beside the attention
     own_ehr_tokens: bool = True  # offer a "level 0": EHR tokens learnt by M2 itself
-    max_epochs: int = 20  # passes over the training rows
-    patience: int = 5  # epochs without a better validation loss
-    lr: float = 1e-3  # AdamW learning rate
-    weight_decay: float = 1e-2  # AdamW
-    dropout: float = 0.0  # in the head; half of it on what skips. Taught, it has no labels to learn by heart
+    max_epochs: PositiveInt = 20  # passes over the training rows
+    patience: PositiveInt = 5  # epochs without a better validation loss
+    lr: PositiveFloat = 1e-3  # AdamW learning rate
+    weight_decay: NonNegativeFloat = 1e-2  # AdamW
+    dropout: Share = 0.0  # in the head; half of it on what skips. Taught, it has no labels to learn by heart
+
+    def __post_init__(self) -> None:
+        """Refuse heads of unequal width."""
+        if self.d % self.n_heads:
+            raise ModelMistake(f"d must be a multiple of n_heads, however: d = {self.d}, n_heads = {self.n_heads}")
 
 
 @dataclass(frozen=True)
 class NetConfig:
     """How a rival's network is built and trained."""
 
-    d: int = 96  # width of its hidden layers, that of Module 2
-    dropout: float = 0.0  # of its hidden layers, that of Module 2's head
+    __pydantic_config__ = _CHECKED
+
+    d: PositiveInt = 96  # width of its hidden layers, that of Module 2
+    multi_level: bool = False  # what reads pooled level 3 reads all three levels side by side; MMTM does so anyway
+    dropout: Share = 0.0  # of its hidden layers, that of Module 2's head
     raw_view: bool = True  # its head reads what LeMoF's skip reads: the ECG's read-out quantities and raw EHR facts
-    max_epochs: int = 20  # passes over the training rows
-    patience: int = 5  # epochs without a better validation loss
-    lr: float = 1e-3  # AdamW learning rate
-    weight_decay: float = 1e-2  # AdamW
+    max_epochs: PositiveInt = 20  # passes over the training rows
+    patience: PositiveInt = 5  # epochs without a better validation loss
+    lr: PositiveFloat = 1e-3  # AdamW learning rate
+    weight_decay: NonNegativeFloat = 1e-2  # AdamW
 
 
 @dataclass(frozen=True)
 class TuningConfig:
     """Arm "finetuned": copies of the encoders learn on together with what reads both of them."""
 
-    max_epochs: int = 6  # passes over the training rows, for Module 2 and every rival alike
-    patience: int = 2  # epochs without a better validation loss
-    encoder_lr: float = 2e-4  # AdamW learning rate of the encoders; what is new takes its own
+    __pydantic_config__ = _CHECKED
+
+    max_epochs: PositiveInt = 6  # passes over the training rows, for Module 2 and every rival alike
+    patience: PositiveInt = 2  # epochs without a better validation loss
+    encoder_lr: PositiveFloat = 2e-4  # AdamW learning rate of the encoders; what is new takes its own
 
 
 @dataclass(frozen=True)
 class DecisionConfig:
     """Modules 1 and 3: the logistic stack G and its calibration."""
 
+    __pydantic_config__ = _CHECKED
+
     link: str = "logit"  # G reads standardised level logits, or "prob": plain probabilities (paper)
     nonnegative: bool = True  # weights >= 0
-    penalties: tuple[float, ...] = (1.0, 10.0, 100.0, 1000.0)  # ridge towards equal weights, chosen by cross-validation
+    penalties: Penalties = (1.0, 10.0, 100.0, 1000.0)  # ridge towards equal weights, chosen by cross-validation
     for_mean: bool = True  # fitted for the mean over folds, which has less noise than the folds that it is fitted to
     towards_cross: bool = True  # the ridge of the last stage draws to Module 2 alone, not to equal weights
-    n_bootstrap: int = 200  # refits for k* frequencies and prediction intervals
-    n_background: int = 256  # port rows that absent players are averaged over
-    n_input_background: int = 16  # whole patients that input_phi averages over
+    n_bootstrap: NonNegativeInt = 200  # refits for k* frequencies and prediction intervals
+    n_background: PositiveInt = 256  # port rows that absent players are averaged over
+    n_input_background: PositiveInt = 16  # whole patients that input_phi averages over
 
     def __post_init__(self) -> None:
-        """Refuse a noise that no stage could take out."""
+        """Refuse an unknown link, no penalty to choose from, and a noise that no stage could take out."""
+        if self.link not in LINKS:
+            raise ModelMistake(f"link must be one of {', '.join(LINKS)}, however: {self.link!r}")
+        if not self.penalties:
+            raise ModelMistake("penalties must name at least one, however: none")
         if self.link == "prob" and self.for_mean:
             raise ModelMistake("for_mean takes noise out of log-odds, however: link = 'prob'; use link='logit'")
 
@@ -97,18 +134,25 @@ UNTAUGHT: dict[str, Any] = {"dropout": 0.5, "max_epochs": 14, "patience": 3}
 class RunConfig:
     """Everything that makes a run; two equal configs on equal data give equal weights."""
 
+    __pydantic_config__ = _CHECKED
+
     task: str = "los"
     fusion: str = "lemof"
     preset: str = "robust"
     ecg_encoder: str = "resnet"
     ehr_encoder: str = "ft_transformer"
     fitting: str = "oof5"
-    seed: int = 0
-    n_folds: int = 5  # folds of oof fitting
+    seed: NonNegativeInt = 0
+    n_folds: PositiveInt = 5  # folds of oof fitting
     arm: str = "frozen"  # frozen: what fuses reads the levels of Stage 1; finetuned: its own encoders learn on
     level_choice: str = "k_star"  # what M2 reads: k*, the pair with the best cv_gain over M1, fixed (3, 3) or random
     teacher: str = "trees"  # whose probabilities M2, or a rival's network, learns; none: it learns the labels
+    disease_group: str = ""  # only patients with this diagnosis (coded at discharge) are fitted on; "": all
     exchange: bool = True  # the teacher is asked about records and ECGs of different patients put together
+    ecg_sizes: Sizes = field(default_factory=dict)  # the encoder's own where empty: widths, d, n_layers ...
+    ehr_sizes: Sizes = field(default_factory=dict)
+    own_transform: bool = True  # eq. 1's W and b before each block are learnt; else they stay the identity
+    pooling: str = "own"  # how a level's tokens become one vector: as its encoder says, or their mean
     ecg_training: TrainingConfig = field(
         default_factory=lambda: TrainingConfig(max_epochs=14, pretrain_epochs=10, aux_weight=0.5, max_shift_s=1.0)
     )
@@ -117,6 +161,7 @@ class RunConfig:
     net: NetConfig = field(default_factory=NetConfig)
     tuning: TuningConfig = field(default_factory=TuningConfig)
     decision: DecisionConfig = field(default_factory=DecisionConfig)
+    settings: dict[str, str] = field(default_factory=dict)  # what was set by hand on top of the preset, as written
 
     def __post_init__(self) -> None:
         """Refuse values that no fit could honour."""
@@ -126,6 +171,7 @@ class RunConfig:
             ("arm", ARMS),
             ("level_choice", LEVEL_CHOICES),
             ("teacher", TEACHERS),
+            ("pooling", POOLINGS),
         ):
             if getattr(self, name) not in known:
                 raise ModelMistake(f"{name} must be one of {', '.join(known)}, however: {getattr(self, name)!r}")
@@ -142,17 +188,11 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> RunConfig:
-        """Return the config that `to_json` wrote."""
-        parts = dict(document)
-        parts["ecg_training"] = TrainingConfig(**parts["ecg_training"])
-        parts["ehr_training"] = TrainingConfig(**parts["ehr_training"])
-        parts["cross"] = CrossAttentionConfig(**parts["cross"])
-        parts["net"] = NetConfig(**parts["net"])
-        parts["tuning"] = TuningConfig(**parts["tuning"])
-        decision = dict(parts["decision"])
-        decision["penalties"] = tuple(decision["penalties"])
-        parts["decision"] = DecisionConfig(**decision)
-        return cls(**parts)
+        """Return the config that `to_json` wrote; fields that are not in it have their defaults.
+
+        Raises pydantic's ValidationError for a value that a field cannot have, and for a field that there is not.
+        """
+        return TypeAdapter(cls).validate_python(document)
 
 
 def preset(name: str, **changes: Any) -> RunConfig:

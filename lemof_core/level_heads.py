@@ -39,9 +39,11 @@ class LevelPredictor(nn.Module):
     # drop what matters only jointly with the other modality, and cross-attention then has nothing to find.
     """
 
-    def __init__(self, encoder: Encoder, *, n_aux: int = 0) -> None:
+    def __init__(
+        self, encoder: Encoder, *, n_aux: int = 0, level_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    ) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.level_weights = encoder, level_weights
         self.heads = nn.ModuleList(LevelHead(info.d) for info in encoder.levels)
         self.aux_heads = nn.ModuleList(nn.Linear(2 * info.d, n_aux) for info in encoder.levels if n_aux)
 
@@ -78,19 +80,35 @@ class LevelPredictor(nn.Module):
         return torch.cat([pool_level(levels[2], self.encoder.levels[2]), peak_level(levels[2])], dim=1)
 
     def loss(
-        self, modality: Modality, targets: Tensor, aux: Tensor, *, label_weight: float, aux_weight: float
+        self,
+        modality: Modality,
+        targets: Tensor,
+        aux: Tensor,
+        *,
+        label_weight: float,
+        aux_weight: float,
+        class_weights: Tensor | None = None,
     ) -> Tensor:
         """Return the mean of the three BCEs (B, 1), plus the mean squared error of the known quantities (B, A).
 
+        class_weights (2,): what a sample of label 0 and of label 1 counts; None: one each.
         While it trains, the encoder's own penalty is added too; what is compared between epochs is without it.
         """
         levels, state = run_stages(self.encoder, modality)
         total = self.encoder.penalty(state) if self.training else torch.zeros(())
         if label_weight:
-            logits = self.level_logits(levels)
-            total = total + label_weight * functional.binary_cross_entropy_with_logits(logits, targets.expand(-1, 3))
+            total = total + label_weight * self._label_loss(self.level_logits(levels), targets, class_weights)
         if aux_weight and len(self.aux_heads):
             known = torch.isfinite(aux)[:, None]
             error = (self.aux_values(levels) - torch.nan_to_num(aux)[:, None]) ** 2
             total = total + aux_weight * (error * known).sum() / (3 * known.sum()).clamp_min(1)
         return total
+
+    def _label_loss(self, logits: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+        weight = None
+        if self.level_weights != (1.0, 1.0, 1.0):
+            weight = 3 * torch.tensor(self.level_weights) / sum(self.level_weights)
+        if class_weights is not None:
+            of_class = torch.where(targets > 0.5, class_weights[1], class_weights[0])
+            weight = of_class if weight is None else of_class * weight
+        return functional.binary_cross_entropy_with_logits(logits, targets.expand(-1, 3), weight=weight)

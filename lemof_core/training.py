@@ -127,6 +127,7 @@ def train_level_predictor(
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     most = round(config.max_shift_s * MODEL_FS) if modality == "ecg" else 0
+    class_weights = _balance(cohort.arrays.labels[train]) if config.balanced else None
 
     def loss_of(rows: np.ndarray, label_weight: float, aux_weight: float, moved: bool) -> Tensor:
         part = cohort.ecg(rows) if modality == "ecg" else cohort.ehr(rows)
@@ -136,6 +137,7 @@ def train_level_predictor(
             torch.from_numpy(cohort.aux[rows]),
             label_weight=label_weight,
             aux_weight=aux_weight,
+            class_weights=class_weights,
         )
 
     def val_loss_of(label_weight: float, aux_weight: float) -> Callable[[], float] | None:
@@ -172,6 +174,12 @@ def train_level_predictor(
         histories["pretrain"] = run("pre-training", config.pretrain_epochs, 0.0, 1.0)
     histories["label"] = run("training", config.max_epochs, 1.0, config.aux_weight)
     return histories
+
+
+def _balance(labels: np.ndarray) -> Tensor:
+    """Return what a sample of each class counts (2,), so that both classes have the same weight in all: n / (2 n_c)."""
+    counts = np.bincount(labels.astype(int), minlength=2)
+    return torch.tensor(len(labels) / (2 * np.maximum(counts, 1)), dtype=torch.float32)
 
 
 def _shifted(modality: Modality, rng: np.random.Generator, most: int) -> Modality:

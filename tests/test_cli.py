@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lemof_core.config import PRESETS
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -36,6 +38,8 @@ def lemof(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
         (["ingest", "--ehr", "empty"], "empty"),
         (["ingest", "--ehr", "no-such-folder"], "no-such-folder"),
         (["ingest", "--ehr", "empty", "--cut-days", "1"], "24 h beyond"),
+        (["train", "--set", "cross.depth=3"], "cross.n_heads"),
+        (["train", "--set", "cross.d=-3"], "greater than 0"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_2(arguments: list[str], sentence: str, tmp_path: Path) -> None:
@@ -50,6 +54,11 @@ def test_a_mistake_is_one_sentence_and_exit_2(arguments: list[str], sentence: st
 def test_unknown_choices_name_the_known_ones(tmp_path: Path) -> None:
     done = lemof("train", "--preset", "best", home=tmp_path)
     assert done.returncode == 2 and "robust" in done.stderr
+
+
+def test_what_can_be_set_is_listed_with_the_values_of_a_preset(tmp_path: Path) -> None:
+    listed = [json.loads(lemof("settings", "--preset", name, "--json", home=tmp_path).stdout) for name in PRESETS]
+    assert [one["cross.n_heads"] for one in listed] == [4, 1] and listed[0].keys() == listed[1].keys()
 
 
 @pytest.mark.slow  # as long as the README's example; here every step prints JSON and nothing else

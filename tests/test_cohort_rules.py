@@ -163,7 +163,9 @@ def test_attrition_adds_up_and_every_stay_is_a_sample_or_has_one_reason(
     assert not paired or cohort.samples["study_id"].null_count() == 0
 
 
-def _linked(records: list[tuple[int, float]], others: list[tuple[int, float, float | None]]) -> tuple[Any, Any]:
+def _linked(
+    records: list[tuple[int, float]], others: list[tuple[int, float, float | None]], rules: CohortRules
+) -> tuple[Any, Any]:
     """(study_id, hours) linked to a stay at START in admission 10 from -12 h to 200 h."""
     times = [(study, 1, START + timedelta(hours=hours)) for study, hours in records]
     lying = [(10, 1, -12.0, 200.0), *((hadm, 1, begins, ends) for hadm, begins, ends in others)]
@@ -175,7 +177,7 @@ def _linked(records: list[tuple[int, float]], others: list[tuple[int, float, flo
         stays_of(stay(1, 1)).drop("study_id", "ecg_offset_s"),
         pl.DataFrame(of_admission, schema=["hadm_id", "subject_id", "admittime", "dischtime"], orient="row"),
         pl.DataFrame(times, schema=["study_id", "subject_id", "ecg_time"], orient="row"),
-        CohortRules(),
+        rules,
     )
     study, offset = found.select("study_id", "ecg_offset_s").row(0)
     return study, None if offset is None else offset / H
@@ -200,12 +202,26 @@ def _linked(records: list[tuple[int, float]], others: list[tuple[int, float, flo
 def test_the_linked_ecg_is_the_last_in_the_window_of_the_same_or_no_admission(
     records: list[tuple[int, float]], others: list[tuple[int, float, float | None]], linked: tuple[Any, Any]
 ) -> None:
-    assert _linked(records, others) == linked
+    assert _linked(records, others, CohortRules()) == linked
+
+
+def test_the_first_ecg_of_the_same_window_and_admission_can_be_linked_instead() -> None:
+    records = [(9, -30.0), (1, -20.0), (2, -5.0), (3, 3.0), (4, 30.0)]
+    others = [(11, -40.0, -15.0)]
+    found = [_linked(records, others, CohortRules(ecg_link=which)) for which in ("first", "last")]
+    assert found == [(2, -5.0), (3, 3.0)]
 
 
 @pytest.mark.parametrize(
     "settings_",
-    [{"cut_days": 1.9}, {"t0_hours": 60, "cut_days": 3}, {"min_age": -1}, {"task": "LOS 3"}, {"ecg_window_hours": -1}],
+    [
+        {"ecg_link": "best"},
+        {"cut_days": 1.9},
+        {"t0_hours": 60, "cut_days": 3},
+        {"min_age": -1},
+        {"task": "LOS 3"},
+        {"ecg_window_hours": -1},
+    ],
 )
 def test_rules_that_contradict_themselves_are_refused(settings_: dict[str, Any]) -> None:
     with pytest.raises(InputMistake):

@@ -83,10 +83,10 @@ def test_on_any_levels_of_any_encoders_who_asks_matters_rows_sum_to_one_and_batc
             CrossAttentionConfig(d=8, n_heads=2), ecg.levels[k - 1], ehr.levels[max(j, 1) - 1], ehr_level=j,
             n_series=6, n_static=2, d_ecg_skip=encoded.ecg.d_summary,
         ).eval()  # fmt: skip
-        asking, (tokens, mask) = ecg_levels[k - 1], cross.ehr_tokens(ehr_levels[j - 1] if j else None, batch)
+        asking, asked = ecg_levels[k - 1], cross.ehr_tokens(ehr_levels[j - 1] if j else None, batch)
         for direction, query, key, key_mask in (
-            (cross.ecg_asks, asking.tokens, tokens, mask),
-            (cross.ehr_asks, tokens, asking.tokens, asking.mask),
+            (cross.ecg_asks, asking.tokens, asked.tokens, asked.mask),
+            (cross.ehr_asks, asked.tokens, asking.tokens, asking.mask),
         ):
             assert key.shape[1] > 1, "with one key no query can matter"
             out, weights = direction(query, key, key_mask)

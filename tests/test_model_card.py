@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.model_card import CARD, MODEL_SOURCE, differences, sections
-from dashboard.model_card_panels import taught_by
+from dashboard.model_card_panels import set_by_hand, taught_by
+from dashboard.wording import recipe
 
 
 def test_every_marked_difference_of_the_source_is_on_the_card() -> None:
@@ -44,6 +45,13 @@ def test_a_card_tells_own_pairs_from_exchanged_ones() -> None:
     run = {"fusion": "lemof", "fit_report": {"epochs_kept": {"fold 1 module 2": 3}}}
     own, mixed = (taught_by(run | {"config": {"teacher": "trees", "exchange": how}}) for how in (False, True))
     assert "different patients" in mixed and "different patients" not in own
+
+
+def test_a_card_and_a_footer_say_what_was_set_by_hand() -> None:
+    run = {"fusion": "lemof", "preset": "robust", "config": {}}
+    assert (set_by_hand(run), recipe(run)) == ("nothing", "lemof robust")
+    changed = run | {"config": {"settings": {"cross.n_heads": "1", "pooling": "mean"}}}
+    assert (set_by_hand(changed), recipe(changed)) == ("cross.n_heads=1, pooling=mean", "lemof robust, changed by hand")
 
 
 @pytest.mark.parametrize(

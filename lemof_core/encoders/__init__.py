@@ -6,7 +6,8 @@ An encoder declares three levels and runs stage by stage, so that a fusion may g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lemof_core.encoders.baseline_ecg import BaselineCnn
@@ -51,8 +52,26 @@ __all__ = [
 
 
 def make_encoder(modality: str, name: str, **sizes: Any) -> Encoder:
-    """Return a new encoder of the registry; an unknown name raises ModelMistake with the known ones."""
+    """Return a new encoder of the registry.
+
+    Raises ModelMistake for an unknown name, with the known ones, and for sizes that it does not have or cannot take.
+    """
     registry = REGISTRIES[modality]
     if name not in registry:
         raise ModelMistake(f"unknown {modality.upper()} encoder {name!r}; known: {', '.join(sorted(registry))}")
-    return registry[name](**sizes)
+    known = inspect.signature(registry[name]).parameters
+    for size in sizes:
+        if size not in known:
+            raise ModelMistake(f"unknown size {size!r} of encoder {name}; known: {', '.join(_sizes_of(known))}")
+    try:
+        return registry[name](**sizes)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:  # what torch says of impossible widths
+        own = {size: value for size, value in sizes.items() if size in _sizes_of(known)}
+        if not own:
+            raise
+        raise ModelMistake(f"encoder {name} cannot be built with {own}: {error}") from error
+
+
+def _sizes_of(known: Iterable[str]) -> list[str]:
+    """Return the arguments that are sizes: all but the variables of the cohort."""
+    return [name for name in known if name not in ("series_names", "static_names")]

@@ -78,6 +78,15 @@ class Encoder(nn.Module, ABC):
         low, mid, high = self.levels
         return low.d, mid.d, high.d
 
+    @property
+    def own_transforms(self) -> list[nn.Module]:
+        """Return eq. 1's W^(k), b^(k) where they stand apart from the blocks, named `adapter` or in `adapters`."""
+        return [
+            module
+            for name, module in self.named_modules()
+            if not list(module.children()) and {"adapter", "adapters"} & set(name.split("."))
+        ]
+
     def stage(self, k: int, state: Any) -> tuple[Any, Level]:
         """Return (state for stage k + 1, level k) for k = 1, 2, 3."""
         state = self.block(k, state)

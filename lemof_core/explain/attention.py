@@ -28,12 +28,17 @@ class AttentionMaps:
 
 
 def attention_axes(model: LemofModel) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Return (edges in seconds of the ECG tokens, names of the EHR tokens) of the attention maps."""
+    """Return (edges in seconds of the ECG tokens, names of the EHR tokens) of the attention maps.
+
+    Module 2 that reads each level as one vector has one token a modality, and maps of ones.
+    """
     fold = model.folds[0]
     if fold.ecg is None:
         raise ValueError("this model has no cross-attention")
     pair = module_two(fold).pair
     edges = fold.ecg.encoder.levels[pair[0] - 1].axis_values
+    if model.config.cross.vectors:
+        return (edges[0], edges[-1]), (f"level {pair[1]}",)
     if pair[1] == 0:
         return edges, (*model.scaler.series_names, *model.scaler.static_names)
     return edges, fold.ehr.encoder.levels[pair[1] - 1].axis_values

@@ -91,9 +91,14 @@ class LevelFiles:
 
     def _path(self, modality: str, fold: Fold, seed: int) -> Path:
         digest = self._common.copy()
-        training = self.config.ecg_training if modality == "ecg" else self.config.ehr_training
-        encoder = self.config.ecg_encoder if modality == "ecg" else self.config.ehr_encoder
+        config = self.config
+        named = {
+            "ecg": (config.ecg_encoder, config.ecg_sizes, config.ecg_training),
+            "ehr": (config.ehr_encoder, config.ehr_sizes, config.ehr_training),
+        }
+        encoder, sizes, training = named[modality]
         made: dict[str, Any] = {"modality": modality, "encoder": encoder, "training": asdict(training), "seed": seed}
+        made |= {"sizes": sizes, "own_transform": config.own_transform, "pooling": config.pooling}
         digest.update(json.dumps(made, sort_keys=True).encode())
         for rows in (fold.learn, self._val):
             digest.update(np.ascontiguousarray(rows, dtype=np.int64).tobytes() + b"|")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -59,6 +60,7 @@ class NetSizes:
 
     ecg_gates, ehr_gates: the encoders' `gate_widths`, for a network that works between their stages.
     raw_view: the head also reads ecg_summary and raw_ehr, as LeMoF `robust` does; a comparison without it is unfair.
+    multi_level: what reads a modality as one vector reads all three levels side by side, not level 3 alone.
     """
 
     ecg: tuple[LevelInfo, LevelInfo, LevelInfo]
@@ -70,6 +72,20 @@ class NetSizes:
     raw_view: bool
     d: int = 64
     dropout: float = 0.3
+    multi_level: bool = False
+
+    @property
+    def d_ecg(self) -> int:
+        """Return the width of the ECG as one vector (see `FusionNet.top`)."""
+        return self._d_top(self.ecg)
+
+    @property
+    def d_ehr(self) -> int:
+        """Return the width of the EHR as one vector."""
+        return self._d_top(self.ehr)
+
+    def _d_top(self, infos: Sequence[LevelInfo]) -> int:
+        return sum(info.d for info in infos) if self.multi_level else infos[2].d
 
 
 class FusionNet(nn.Module, ABC):
@@ -91,8 +107,12 @@ class FusionNet(nn.Module, ABC):
         """Return the output; an absent ECG is zeros here, and there is none unless the method handles it."""
 
     def top(self, given: FusionInput) -> tuple[Tensor, Tensor]:
-        """Return level 3 of the ECG and of the EHR, pooled: (B, d_ecg), (B, d_ehr)."""
-        return pool_level(given.ecg[2], self.sizes.ecg[2]), pool_level(given.ehr[2], self.sizes.ehr[2])
+        """Return ECG and EHR as one vector each, (B, d_ecg), (B, d_ehr): level 3 pooled, or all three levels."""
+        return self._pooled(given.ecg, self.sizes.ecg), self._pooled(given.ehr, self.sizes.ehr)
+
+    def _pooled(self, levels: list[Level], infos: Sequence[LevelInfo]) -> Tensor:
+        vectors = [pool_level(level, info) for level, info in zip(levels, infos, strict=True)]
+        return torch.cat(vectors, dim=1) if self.sizes.multi_level else vectors[2]
 
     def loss(self, out: NetOutput, given: FusionInput, targets: Tensor) -> Tensor:
         """Return what is minimised; targets (B, 1). Here: binary cross-entropy of the logit."""

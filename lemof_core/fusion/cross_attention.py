@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from lemof_core.batch import Modality
 from lemof_core.config import CrossAttentionConfig
-from lemof_core.encoders import Level, LevelInfo
+from lemof_core.encoders import Level, LevelInfo, pool_level
 from lemof_core.encoders.ehr_summary import N_SERIES_FACTS, N_STATIC_FACTS, raw_summary, series_facts, static_facts
 from lemof_core.encoders.ft_transformer import FeatureTokenizer
 
@@ -86,12 +86,12 @@ class CrossAttention(nn.Module):
     ) -> None:
         super().__init__()
         d = config.d
-        self.config, self.ecg_info, self.ehr_info, self.ehr_level = config, ecg_info, ehr_info, ehr_level
-        d_ehr = ehr_info.d
-        if ehr_level == 0:
-            d_ehr = d
+        if ehr_level == 0:  # no summary is among them
+            ehr_info = replace(ehr_info, d=d, pool="mean")
             self.own_series = FeatureTokenizer(n_features=n_series, n_facts=N_SERIES_FACTS, d=d)
             self.own_static = FeatureTokenizer(n_features=n_static, n_facts=N_STATIC_FACTS, d=d)
+        self.config, self.ecg_info, self.ehr_info, self.ehr_level = config, ecg_info, ehr_info, ehr_level
+        d_ehr = ehr_info.d
         self.ecg_asks = CrossDirection(ecg_info.d, d_ehr, d=d, n_heads=config.n_heads)
         self.ehr_asks = CrossDirection(d_ehr, ecg_info.d, d=d, n_heads=config.n_heads)
         if config.residual:
@@ -112,18 +112,25 @@ class CrossAttention(nn.Module):
         )
         self.out = nn.Linear(d if config.mlp_head else d_joint, 1)
 
-    def ehr_tokens(self, level: Level | None, ehr: Modality) -> tuple[Tensor, Tensor]:
-        """Return (tokens (B, N, d), mask (B, N)) that stand for the EHR: an encoder level, or the own tokens."""
+    def ehr_tokens(self, level: Level | None, ehr: Modality) -> Level:
+        """Return what stands for the EHR: an encoder level, or Module 2's own tokens."""
         if self.ehr_level:
             if level is None:
                 raise ValueError(
                     f"cross-attention on EHR level {self.ehr_level} needs that level's tokens, however: None"
                 )
-            return level.tokens, level.mask
+            return level
         tensors = ehr.tensors
         series = self.own_series(series_facts(tensors["value"], tensors["mask"], tensors["since"]))
         tokens = torch.cat([series, self.own_static(static_facts(tensors["static"], tensors["static_mask"]))], dim=1)
-        return tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        return Level(tokens, torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device))
+
+    def _read(self, level: Level, info: LevelInfo) -> tuple[Tensor, Tensor]:
+        """Return (tokens (B, N, d), mask (B, N)) of the level; read as one vector, N is 1."""
+        if not self.config.vectors:
+            return level.tokens, level.mask
+        vector = pool_level(level, info)
+        return vector[:, None], torch.ones(len(vector), 1, dtype=torch.bool, device=vector.device)
 
     def forward(
         self,
@@ -138,8 +145,8 @@ class CrossAttention(nn.Module):
 
         orders: permutations of the EHR and the ECG keys, to measure what the attention weights were worth.
         """
-        ecg_tokens, ecg_mask = ecg_level.tokens, ecg_level.mask
-        ehr_tokens, ehr_mask = self.ehr_tokens(ehr_level, ehr)
+        ecg_tokens, ecg_mask = self._read(ecg_level, self.ecg_info)
+        ehr_tokens, ehr_mask = self._read(self.ehr_tokens(ehr_level, ehr), self.ehr_info)
         to_ehr, to_ecg = (None, None) if orders is None else orders
         ecg_out, ecg_weights = self.ecg_asks(ecg_tokens, ehr_tokens, ehr_mask, to_ehr)
         ehr_out, ehr_weights = self.ehr_asks(ehr_tokens, ecg_tokens, ecg_mask, to_ecg)

@@ -34,8 +34,8 @@ class Daft(FusionNet):
         if direction not in DIRECTIONS:
             raise ModelMistake(f"unknown direction of DAFT {direction!r}; known: {', '.join(DIRECTIONS)}")
         self.direction = direction
-        main, other = (sizes.ecg, sizes.ehr) if direction == "ehr_to_ecg" else (sizes.ehr, sizes.ecg)
-        self.info, d_main, d_other = main[2], main[2].d, other[2].d
+        main, d_other = (sizes.ecg, sizes.d_ehr) if direction == "ehr_to_ecg" else (sizes.ehr, sizes.d_ecg)
+        self.info, d_main = main[2], main[2].d
         # Published as int((4 * base + P) / 7), where 4 * base channels enter the last block: here those of level 2.
         d_bottleneck = max(1, int((main[1].d + d_other) / BOTTLENECK_FACTOR))
         self.generator = nn.Sequential(
@@ -53,9 +53,9 @@ class Daft(FusionNet):
     def fuse(self, given: FusionInput) -> NetOutput:
         """Return the output; inner scale and shift (B, C)."""
         ecg, ehr = self.top(given)
-        squeezed, condition = (ecg, ehr) if self.direction == "ehr_to_ecg" else (ehr, ecg)
-        level = (given.ecg if self.direction == "ehr_to_ecg" else given.ehr)[2]
-        alpha, beta = self.scale_and_shift(squeezed, condition)
+        levels, condition = (given.ecg, ehr) if self.direction == "ehr_to_ecg" else (given.ehr, ecg)
+        level = levels[2]
+        alpha, beta = self.scale_and_shift(pool_level(level, self.info), condition)
         conditioned = Level(alpha[:, None] * level.tokens + beta[:, None], level.mask)
         logit = self.head(pool_level(conditioned, self.info), given.ecg_summary, given.raw_ehr)
         return NetOutput(logit, inner={"scale": alpha, "shift": beta})

@@ -85,8 +85,8 @@ class DrFuse(FusionNet):
         d = sizes.d
         self.lambda_shared, self.lambda_orthogonal, self.lambda_rank = lambda_shared, lambda_orthogonal, lambda_rank
         self.dropout = nn.Dropout(sizes.dropout)
-        self.ehr_shared, self.ehr_distinct = nn.Linear(sizes.ehr[2].d, d), nn.Linear(sizes.ehr[2].d, d)
-        self.ecg_shared, self.ecg_distinct = nn.Linear(sizes.ecg[2].d, d), nn.Linear(sizes.ecg[2].d, d)
+        self.ehr_shared, self.ehr_distinct = nn.Linear(sizes.d_ehr, d), nn.Linear(sizes.d_ehr, d)
+        self.ecg_shared, self.ecg_distinct = nn.Linear(sizes.d_ecg, d), nn.Linear(sizes.d_ecg, d)
         self.projector = nn.Sequential(  # the same for both modalities, so that they share a space
             nn.Linear(d, 2 * d), nn.ReLU(), nn.Linear(2 * d, d), nn.ReLU(), nn.Linear(d, d)
         )

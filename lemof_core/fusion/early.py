@@ -13,7 +13,7 @@ class EarlyFusion(FusionNet):
 
     def __init__(self, sizes: NetSizes) -> None:
         super().__init__(sizes)
-        d_joint = sizes.ecg[2].d + sizes.ehr[2].d
+        d_joint = sizes.d_ecg + sizes.d_ehr
         self.hidden = nn.Sequential(
             nn.LayerNorm(d_joint), nn.Linear(d_joint, sizes.d), nn.ReLU(), nn.Dropout(sizes.dropout)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +26,18 @@ def make_predictor(modality: str, config: RunConfig, scaler: Scaler) -> LevelPre
     if modality == "ecg":
         training = config.ecg_training
         n_aux = len(scaler.aux_names) if training.pretrain_epochs or training.aux_weight else 0
-        return LevelPredictor(make_encoder("ecg", config.ecg_encoder), n_aux=n_aux)
-    names = {"series_names": scaler.series_names, "static_names": scaler.static_names}
-    return LevelPredictor(make_encoder("ehr", config.ehr_encoder, **names))
+        encoder = make_encoder("ecg", config.ecg_encoder, **config.ecg_sizes)
+    else:
+        names = {"series_names": scaler.series_names, "static_names": scaler.static_names}
+        training, n_aux = config.ehr_training, 0
+        encoder = make_encoder("ehr", config.ehr_encoder, **names, **config.ehr_sizes)
+    if config.pooling == "mean":
+        low, mid, high = (replace(info, pool="mean") for info in encoder.levels)
+        encoder.levels = (low, mid, high)
+    if not config.own_transform:
+        for transform in encoder.own_transforms:
+            transform.requires_grad_(False)
+    return LevelPredictor(encoder, n_aux=n_aux, level_weights=training.level_weights)
 
 
 def make_cross(
@@ -56,6 +66,7 @@ def make_rival(config: RunConfig, ecg: LevelPredictor, ehr: LevelPredictor, scal
         d_summary=ecg.d_summary,
         d_raw=2 * len(scaler.series_names) + N_STATIC_FACTS * len(scaler.static_names),
         raw_view=config.net.raw_view,
+        multi_level=config.net.multi_level,
         d=config.net.d,
         dropout=config.net.dropout,
     )

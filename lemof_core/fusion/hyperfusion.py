@@ -37,7 +37,7 @@ class HyperFusion(FusionNet):
         super().__init__(sizes)
         self.d_in, self.d_out = sizes.ecg[1].d, sizes.ecg[2].d
         self.embedding = nn.Sequential(
-            nn.Linear(sizes.ehr[2].d, D_EMBEDDING), nn.PReLU(), nn.LayerNorm(D_EMBEDDING, elementwise_affine=False)
+            nn.Linear(sizes.d_ehr, D_EMBEDDING), nn.PReLU(), nn.LayerNorm(D_EMBEDDING, elementwise_affine=False)
         )
         self.weight_generator = nn.Linear(D_EMBEDDING, self.d_out * self.d_in)
         self.bias_generator = nn.Linear(D_EMBEDDING, self.d_out, bias=False)
@@ -52,7 +52,7 @@ class HyperFusion(FusionNet):
         self.head = FusedHead(sizes.d, sizes)
 
     def own_weights(self, ehr: Tensor) -> tuple[Tensor, Tensor]:
-        """Return each sample's weights (B, d_out, d_in) and biases (B, d_out), from its pooled EHR level 3 (B, d)."""
+        """Return each sample's weights (B, d_out, d_in) and biases (B, d_out), from its EHR's vector (B, d_ehr)."""
         embedded = self.embedding(ehr)
         return self.weight_generator(embedded).unflatten(1, (self.d_out, self.d_in)), self.bias_generator(embedded)
 

@@ -24,8 +24,8 @@ class MedFuse(FusionNet):
     def __init__(self, sizes: NetSizes) -> None:
         super().__init__(sizes)
         d = sizes.d
-        self.ehr = nn.Sequential(nn.Dropout(sizes.dropout), nn.Linear(sizes.ehr[2].d, d))
-        self.ecg = nn.Linear(sizes.ecg[2].d, d)
+        self.ehr = nn.Sequential(nn.Dropout(sizes.dropout), nn.Linear(sizes.d_ehr, d))
+        self.ecg = nn.Linear(sizes.d_ecg, d)
         self.lstm = nn.LSTM(d, 2 * d, batch_first=True)
         self.head = FusedHead(2 * d, sizes)
 

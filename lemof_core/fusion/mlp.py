@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lemof_core.encoders import pool_level
 from lemof_core.fusion.contract import FusionInput, FusionNet, NetOutput, NetSizes
 
 
@@ -20,7 +19,7 @@ class Mlp(FusionNet):
 
     def __init__(self, sizes: NetSizes) -> None:
         super().__init__(sizes)
-        widths = [sizes.ecg[2].d] + [sizes.d_summary] * sizes.raw_view
+        widths = [sizes.d_ecg] + [sizes.d_summary] * sizes.raw_view
         self.norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
         self.layers = nn.Sequential(
             nn.Dropout(sizes.dropout / 2),
@@ -33,7 +32,7 @@ class Mlp(FusionNet):
     def fuse(self, given: FusionInput) -> NetOutput:
         """Return the output; an absent ECG is a block of zeros and a flag of its own."""
         there = given.ecg_present[:, None]
-        parts = [pool_level(given.ecg[2], self.sizes.ecg[2]), given.ecg_summary][: len(self.norms)]
+        parts = [self.top(given)[0], given.ecg_summary][: len(self.norms)]
         # Zeroed after the norms, whose learnt shift would else stand in the place of an absent ECG.
         blocks = [torch.where(there, norm(part), 0.0) for norm, part in zip(self.norms, parts, strict=True)]
         return NetOutput(self.layers(torch.cat([*blocks, there.to(given.raw_ehr.dtype), given.raw_ehr], dim=1)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,23 @@ def load_cohort(store: Store, task: str = "los", *, sample_ids: Sequence[str] | 
     )
     split = frame["split"].to_numpy()
     return Cohort(arrays, {name: np.flatnonzero(split == name) for name in SPLITS}, frame)
+
+
+def only_group(store: Store, cohort: Cohort, task: str, group: str) -> Cohort:
+    """Return the cohort with splits of the patients of one disease group; of all where it is "".
+
+    Diagnoses are coded at discharge: such a model can be asked about past stays alone.
+    Raises InputMistake for a group that no sample is in, with those there are.
+    """
+    if not group:
+        return cohort
+    of_samples = read.disease_groups(store, task)
+    members = of_samples.loc[of_samples["disease_group"] == group, "sample_id"]
+    if members.empty:
+        known = ", ".join(sorted(of_samples["disease_group"].unique())) or "none"
+        raise InputMistake(f"no sample is in the disease group {group!r}; groups: {known}")
+    inside = np.isin(np.array(cohort.arrays.sample_ids), members.to_numpy())
+    return replace(cohort, splits={name: rows[inside[rows]] for name, rows in cohort.splits.items()})
 
 
 def _series(store: Store, frame: pd.DataFrame, series_names: tuple[str, ...]) -> np.ndarray:

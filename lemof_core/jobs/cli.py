@@ -33,10 +33,15 @@ Db = Annotated[str | None, typer.Option("--db", help="Store URL; default LEMOF_D
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
 Run = Annotated[str | None, typer.Option("--run", help="Run id; default the newest run of the task.")]
 Task = Annotated[str, typer.Option("--task", help="Prediction task.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A field of the run on top of its preset; see `lemof settings`."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 Preset = StrEnum("Preset", [(name, name) for name in PRESETS])  # type: ignore[misc]
 Fitting = StrEnum("Fitting", [(name, name) for name in FITTINGS])  # type: ignore[misc]
 Arm = StrEnum("Arm", [(name, name) for name in ARMS])  # type: ignore[misc]
+EcgLink = StrEnum("EcgLink", [(name, name) for name in ("last", "first")])  # type: ignore[misc]
 Planted = StrEnum("Planted", [(name, name) for name in ("low", "mid", "high", "none")])  # type: ignore[misc]
 Missing = StrEnum("Missing", [(name, name) for name in ("mcar", "informative")])  # type: ignore[misc]
 
@@ -125,6 +130,9 @@ def ingest(
     paired: Annotated[bool, typer.Option("--paired", help="Only stays with a linked ECG.")] = False,
     cut_days: Annotated[float, typer.Option("--cut-days", help="A longer stay than this is a long one.")] = 3.0,
     t0_hours: Annotated[float, typer.Option("--t0-hours", help="Hours from ICU admission to the prediction.")] = 24.0,
+    ecg_link: Annotated[EcgLink, typer.Option("--ecg-link", help="Which ECG of the window a stay is given.")] = (
+        EcgLink.last  # type: ignore[attr-defined]
+    ),
     seed: Seed = 0,
     db: Db = None,
     as_json: AsJson = False,
@@ -133,7 +141,7 @@ def ingest(
     from cohort_db.cohort import CohortRules
     from lemof_core.jobs import ingest as job
 
-    rules = CohortRules(paired=paired, cut_days=cut_days, t0_hours=t0_hours)
+    rules = CohortRules(paired=paired, cut_days=cut_days, t0_hours=t0_hours, ecg_link=ecg_link.value)
     work = _with_store(
         db, True, lambda store, report: job.ingest(store, ehr, ecg, rules=rules, seed=seed, progress=report)
     )
@@ -152,6 +160,7 @@ def train(
         Preset, typer.Option("--preset", help="robust, or the paper taken literally.")
     ] = Preset.robust,  # type: ignore[attr-defined]
     fitting: Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")] = Fitting.oof5,  # type: ignore[attr-defined]
+    setting: Settings = None,
     task: Task = "los",
     seed: Seed = 0,
     db: Db = None,
@@ -159,12 +168,25 @@ def train(
 ) -> None:
     """Fit a model on the store's samples and keep it as a run."""
     from lemof_core.jobs import train as job
+    from lemof_core.settings import with_settings
 
     names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion, "arm": arm.value}
     config = preset(preset_name.value, fitting=fitting.value, task=task, seed=seed, **names)
+    config = with_settings(config, setting or [])
     _carry_out(
         "train", as_json, _with_store(db, False, lambda store, report: job.train(store, config, progress=report))
     )
+
+
+@app.command()
+def settings(
+    preset_name: Annotated[Preset, typer.Option("--preset", help="Whose values.")] = Preset.robust,  # type: ignore[attr-defined]
+    as_json: AsJson = False,
+) -> None:
+    """List what `lemof train --set` can set, with the preset's values."""
+    from lemof_core.settings import known_settings
+
+    _carry_out("settings", as_json, lambda report: known_settings(preset(preset_name.value)))
 
 
 @app.command()

@@ -13,7 +13,10 @@ def list_runs(store: Store, task: str) -> dict[str, Any]:
     """Return the runs of the task, newest first, each with how many samples it has scored."""
     names = ("run_id", "created_at", "fusion", "preset", "ecg_encoder", "ehr_encoder", "fitting", "seed", "shipped")
     found = read_results.runs(store, task)
-    rows = [{name: row[name] for name in names} for row in found.to_dict("records")]
+    rows = [
+        {name: row[name] for name in names} | {"settings": row["config"].get("settings", {})}
+        for row in found.to_dict("records")
+    ]
     return {"runs": [row | {"scored": len(results.scored_sample_ids(store, row["run_id"]))} for row in rows]}
 
 
