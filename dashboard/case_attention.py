@@ -69,7 +69,10 @@ def attention_panel(case: Case, attention: Attention | None, variables: pd.DataF
     """Draw the maps, or why there are none."""
     panel_title(case, "attention", "Where the model looked", NOT_WHY)
     if attention is None or case.model_study_id is None:
-        st.info("No attention map: the prediction was made without an ECG, or the run was scored without explanations.")
+        st.info(
+            "No attention map: the prediction was made without an ECG, the run was scored without explanations, or its "
+            "Module 2 reads each level as one vector."
+        )
         return
     labels = token_labels(attention.tokens, variables)
     with st.container(horizontal=True, key="case-attention-controls"):

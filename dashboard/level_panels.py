@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.charts.beeswarm import MOST_POINTS, beeswarm
 from dashboard.charts.correlation import correlation
 from dashboard.charts.forest import forest
-from dashboard.level_tables import MODALITIES, STAGES, by_rule, collinearity, finding, level_table, weight_rows
+from dashboard.level_tables import MODALITIES, STAGES, chosen_by, collinearity, finding, level_table, weight_rows
 from dashboard.split_use import pair_draws
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
@@ -33,7 +33,7 @@ def draw_modalities(
                 st.info(f"No stay of this split was scored with its {MODALITIES[modality]} levels.")
             else:
                 _swarm(some, scale, modality, limit, run["run_id"])
-            table = level_table(fitted["level_choices"], metrics, modality, pairs_tried=not by_rule(run))
+            table = level_table(fitted["level_choices"], metrics, modality, pairs_tried=chosen_by(run) is None)
             st.dataframe(table, hide_index=True, key=f"levels-{modality}", column_config=_columns(run))
     st.caption(
         "k* is the level with the largest mean |φ| (eq. 6), and gives y_best. It stands with the share of bootstrap "
@@ -43,8 +43,8 @@ def draw_modalities(
 
 
 def _choice_of_module_2(run: dict[str, Any]) -> str:
-    if by_rule(run):
-        return "Module 2 reads the levels k* by rule, as in the paper."
+    if (by := chosen_by(run)) is not None:
+        return f"Module 2 reads levels by rule: {by}."
     return (
         "Module 2 reads a pair of levels of its own, the one that gains most over Module 1. “M2 in” is the share of "
         f"{pair_draws(run['fitting'])} in which a pair with this level gains most; nothing is fitted anew in them."
@@ -77,7 +77,7 @@ def _remember(key: str) -> None:
         st.session_state[f"{key}-stay"] = int(points[0]["customdata"][0])
 
 
-def draw_collinearity(levels: pd.DataFrame) -> None:
+def draw_collinearity(levels: pd.DataFrame, decision: dict[str, Any]) -> None:
     """Draw how alike the level predictions are."""
     if len(levels) < 3:
         st.subheader(f"How alike the levels are is not estimable, n = {len(levels)} stays with both modalities")
@@ -91,10 +91,16 @@ def draw_collinearity(levels: pd.DataFrame) -> None:
         )
     right.markdown(
         "Levels that say nearly the same can be exchanged for each other at no cost. Then the weight moves from one to "
-        "the next by chance, and so does k*: read the frequency before the choice. The weights are kept at zero or "
-        "above and pulled towards each other for the same reason (preset `robust`)."
+        "the next by chance, and so does k*: read the frequency before the choice. " + _held_weights(decision)
     )
     right.caption(f"Pearson correlation of the log-odds, n = {len(levels):,} stays with both modalities.")
+
+
+def _held_weights(decision: dict[str, Any]) -> str:
+    """What the stack does against it."""
+    held = ["kept at zero or above"] if decision.get("nonnegative") else []
+    held += ["pulled towards each other"] if max(decision.get("penalties", [0])) > 0 else []
+    return f"The weights are {' and '.join(held)} for the same reason." if held else "Nothing holds the weights."
 
 
 def draw_weights(weights: pd.DataFrame) -> None:

@@ -27,9 +27,17 @@ STAGES = {
 }
 
 
-def by_rule(run: dict[str, Any]) -> bool:
-    """Whether Module 2 reads the levels k* without other pairs being tried."""
-    return bool(run["config"].get("level_choice") == "k_star")
+# How Module 2 came to its levels, where no pairs were tried.
+CHOSEN_BY = {
+    "k_star": "those of k*, as in the paper",
+    "fixed": "levels 3 and 3, as was set",
+    "random": "drawn by lot, as was set",
+}
+
+
+def chosen_by(run: dict[str, Any]) -> str | None:
+    """How Module 2 came to its levels, in words; None where pairs were tried, as runs did before there was a choice."""
+    return CHOSEN_BY.get(run["config"].get("level_choice", "cv_gain"))
 
 
 def finding(choices: pd.DataFrame, modality: str) -> str:

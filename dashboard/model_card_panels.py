@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.attrition import attrition_flow
-from dashboard.level_tables import by_rule
+from dashboard.level_tables import chosen_by
 from dashboard.model_card import differences
 from dashboard.plain_table import plain_table
 from dashboard.split_use import pair_draws, uses
@@ -94,10 +94,8 @@ def pair_table(gains: dict[str, float], frequency: dict[str, float]) -> pd.DataF
 
 
 def levels_of_module_2(run: dict[str, Any], choices: pd.DataFrame) -> str:
-    """The levels that Module 2 reads: found by trying, with how often they are best, or k* by rule."""
-    if by_rule(run):
-        return "those of k*, as in the paper"
-    return chosen_levels(choices, "is_cross_level", "cross_frequency", "draws")
+    """The levels that Module 2 reads: found by trying, with how often they are best, or by rule."""
+    return chosen_by(run) or chosen_levels(choices, "is_cross_level", "cross_frequency", "draws")
 
 
 def set_by_hand(run: dict[str, Any]) -> str:

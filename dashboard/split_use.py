@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _STOPPING = "early stopping of the encoders and Module 2, number of trees of its teacher where it has one"
 _CALIBRATION = "calibration, threshold"
-_APART = "in preset robust how far predictions of the folds differ (no label asked)"
+_APART = "where the stack is fitted for the mean over folds, how far these differ (no label asked)"
 _TEST = "evaluation only"
 _OUT_OF_FOLD = "encoders, heads and Module 2 in folds; weights of the stack and k* on what each fold left out"
 _USE = {

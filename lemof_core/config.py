@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 from lemof_core.errors import ModelMistake
 
@@ -17,10 +26,13 @@ TEACHERS = ("trees", "none")
 LINKS = ("logit", "prob")
 POOLINGS = ("own", "mean")
 Share = Annotated[float, Field(ge=0, lt=1)]
-Levels = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
+Width = Annotated[int, Field(ge=1, le=4096)]
+Levels = tuple[PositiveFloat, PositiveFloat, PositiveFloat]
 Penalties = tuple[NonNegativeFloat, ...]
 _CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False)  # what holds of every part that is read from JSON
-Sizes = dict[str, int | float | tuple[int, ...]]  # of an encoder, by the names of its arguments
+Sizes = dict[
+    str, PositiveInt | NonNegativeFloat | Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+]  # of an encoder, by the names of its arguments
 # What each EHR encoder was found to learn with; the others take 1e-3.
 EHR_LR = {"ft_transformer": 5e-4, "tab_transformer": 5e-4, "tabnet": 1e-2}
 
@@ -38,14 +50,11 @@ class TrainingConfig:
     weight_decay: NonNegativeFloat = 1e-4  # AdamW
     pretrain_epochs: NonNegativeInt = 0  # epochs on the auxiliary targets alone before the label is seen
     aux_weight: NonNegativeFloat = 0.0  # weight of the auxiliary loss beside the label loss
-    max_shift_s: NonNegativeFloat = 0.0  # each step moves the ECG in time by up to so many seconds; the paper does not
-    level_weights: Levels = (1.0, 1.0, 1.0)  # what the loss of each level counts
+    max_shift_s: Annotated[float, Field(ge=0, le=10)] = (
+        0.0  # each step moves the ECG in time by up to so many seconds; the paper does not
+    )
+    level_weights: Levels = (1.0, 1.0, 1.0)  # what the label loss of each level counts
     balanced: bool = False  # both classes weigh the same in the loss, however rare one is
-
-    def __post_init__(self) -> None:
-        """Refuse a loss of nothing."""
-        if sum(self.level_weights) <= 0:
-            raise ModelMistake(f"one of level_weights must be positive, however: {self.level_weights}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,7 @@ class CrossAttentionConfig:
 
     __pydantic_config__ = _CHECKED
 
-    d: PositiveInt = 96  # width of queries, keys and values
+    d: Width = 96  # width of queries, keys and values
     n_heads: PositiveInt = 4  # attention heads; the paper writes one
     vectors: bool = False  # each level is one pooled vector, not its tokens; what is asked then changes no answer
     residual: bool = True  # add the query token's own content to what it attends to
@@ -80,8 +89,8 @@ class NetConfig:
 
     __pydantic_config__ = _CHECKED
 
-    d: PositiveInt = 96  # width of its hidden layers, that of Module 2
-    multi_level: bool = False  # what reads pooled level 3 reads all three levels side by side; MMTM does so anyway
+    d: Width = 96  # width of its hidden layers, that of Module 2
+    multi_level: bool = False  # a modality that it reads as one vector is all three levels side by side, not level 3
     dropout: Share = 0.0  # of its hidden layers, that of Module 2's head
     raw_view: bool = True  # its head reads what LeMoF's skip reads: the ECG's read-out quantities and raw EHR facts
     max_epochs: PositiveInt = 20  # passes over the training rows
@@ -147,7 +156,6 @@ class RunConfig:
     arm: str = "frozen"  # frozen: what fuses reads the levels of Stage 1; finetuned: its own encoders learn on
     level_choice: str = "k_star"  # what M2 reads: k*, the pair with the best cv_gain over M1, fixed (3, 3) or random
     teacher: str = "trees"  # whose probabilities M2, or a rival's network, learns; none: it learns the labels
-    disease_group: str = ""  # only patients with this diagnosis (coded at discharge) are fitted on; "": all
     exchange: bool = True  # the teacher is asked about records and ECGs of different patients put together
     ecg_sizes: Sizes = field(default_factory=dict)  # the encoder's own where empty: widths, d, n_layers ...
     ehr_sizes: Sizes = field(default_factory=dict)
@@ -190,9 +198,17 @@ class RunConfig:
     def from_json(cls, document: dict[str, Any]) -> RunConfig:
         """Return the config that `to_json` wrote; fields that are not in it have their defaults.
 
-        Raises pydantic's ValidationError for a value that a field cannot have, and for a field that there is not.
+        Raises ModelMistake for a value that a field cannot have, and for a field that there is not.
         """
-        return TypeAdapter(cls).validate_python(document)
+        try:
+            return TypeAdapter(cls).validate_python(document)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(one) for one in first["loc"][:2])
+            said = first["msg"].removeprefix("Value error, ")
+            if where.startswith(("ecg_sizes.", "ehr_sizes.")):
+                said = "a size is a positive number or a list of positive whole numbers"
+            raise ModelMistake(f"{where}: {said}" if where else said) from error
 
 
 def preset(name: str, **changes: Any) -> RunConfig:

@@ -46,7 +46,8 @@ def mean_abs_phi(meta: Logistic, levels: np.ndarray) -> np.ndarray:
     """Return (K,) mean |phi_k| over the rows, which are also the background.
 
     # NOTE[DIFF] paper: eq. 5 is written for one sample, eq. 6 takes an argmax. here: one choice for the cohort by
-    # the mean absolute value. because: M2's shapes depend on the level, so it cannot differ between patients.
+    # the mean absolute value. because: M2's shapes depend on the level, so it cannot differ between patients; the
+    # signed mean of phi over its own background is 0 for every level, so there is nothing else to choose by.
     """
     return np.abs(selection_phi_logit(meta, levels, levels)).mean(0)
 

@@ -95,6 +95,22 @@ def test_the_ladder_leads_from_one_preset_to_the_other_a_step_a_row() -> None:
     assert len({str(config.to_json()) for config in VARIANTS.values()}) == len(VARIANTS)
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_cell_is_fitted_with_all_that_its_variant_says_and_shares_stage_1_with_none_that_trains_another(
+    name: str,
+) -> None:
+    cell, base = Cell("lstm", "baseline", "lemof", name), VARIANTS[name]
+    named = {"ecg_encoder": "lstm", "ehr_encoder": "baseline", "fusion": "lemof"}
+    found = cell.config()
+    decision = replace(base.decision, n_bootstrap=0)
+    assert found == replace(base, **named, decision=decision, ehr_training=replace(base.ehr_training, lr=1e-3))
+    for other in VARIANTS:
+        theirs = Cell("lstm", "baseline", "lemof", other)
+        if theirs.stage() == cell.stage():
+            for part in ("ecg_training", "ehr_training", "ecg_sizes", "ehr_sizes", "own_transform", "pooling"):
+                assert getattr(theirs.config(), part) == getattr(found, part)
+
+
 def test_a_rival_is_given_what_lemof_robust_has() -> None:
     rival, lemof = (
         Cell("wavenet", "tpc", name, variant).config() for name, variant in (("daft", ""), ("lemof", "robust"))

@@ -170,21 +170,6 @@ def test_a_killed_score_goes_on_where_it_was(demo_home: Path, tmp_path: Path, mo
     store.close()
 
 
-def test_a_run_of_one_disease_group_is_fitted_on_its_patients_alone(demo_home: Path, tmp_path: Path) -> None:
-    store = copied(demo_home, tmp_path)
-    of_samples = read.disease_groups(store)
-    group = of_samples["disease_group"].value_counts().index[0]
-    config = quick_config(ecg_encoder="baseline", ehr_encoder="baseline", disease_group=group)
-    run_id = train(store, config)["run_id"]
-    samples = read.samples(store).merge(of_samples[of_samples["disease_group"] == group], on="sample_id")
-    counts = {name: part["n"] for name, part in read_results.run(store, run_id)["n_by_split"].items()}
-    assert counts == samples["split"].value_counts().reindex(list(counts), fill_value=0).to_dict()
-    assert 0 < sum(counts.values()) < len(read.samples(store))
-    with pytest.raises(InputMistake, match=group):
-        train(store, replace(config, disease_group="gout"))
-    store.close()
-
-
 @pytest.mark.usefixtures("coarse_gradients")
 def test_explanations_come_later_and_leave_the_numbers_alone(demo_home: Path, tmp_path: Path) -> None:
     store = copied(demo_home, tmp_path)
@@ -211,6 +196,12 @@ def test_a_run_is_not_asked_what_it_was_not_fitted_for(demo_home: Path, tmp_path
     with store.writing() as conn:
         conn.execute(task_table.update().values(cut_hours=120.0))
     with pytest.raises(InputMistake, match=r"cut of 72 h, .* cut of 120 h"):
+        score.score(store, run_id)
+    assert read_results.run(store, run_id)["fit_report"]["rules"]["ecg_link"] == "last"
+    rules = read.task_definition(store)["rules"] | {"ecg_link": "first"}
+    with store.writing() as conn:
+        conn.execute(task_table.update().values(cut_hours=72.0, rules=rules))
+    with pytest.raises(InputMistake, match=r"fitted on the last ECG .* links the first"):
         score.score(store, run_id)
     store.close()
 

@@ -144,6 +144,17 @@ def test_module_2s_levels_by_rule_have_no_frequency(
     assert "those of k*, as in the paper" in said(open_page("model_card", home, monkeypatch))
     app = open_page("levels", home, monkeypatch)
     assert "M2 in" not in app.dataframe[0].value, "nothing was tried, so there is no share to show"
-    assert "reads the levels k* by rule" in said(app)
+    assert "reads levels by rule: those of k*" in said(app)
+    assert "Nothing holds the weights" in said(app)
+    store = open_store(f"sqlite:///{home / 'cohort.db'}")
+    held = {"nonnegative": True, "penalties": [0.0]}
+    add_pages_run(store, "run-fixed", config={"level_choice": "fixed", "decision": held, "settings": {"x": "1"}})
+    score_all(store, "run-fixed")
+    store.close()
+    assert "levels 3 and 3, as was set" in said(open_page("model_card", home, monkeypatch, run="run-fixed"))
+    app = open_page("levels", home, monkeypatch, run="run-fixed")
+    assert "reads levels by rule: levels 3 and 3" in said(app)
+    assert "The weights are kept at zero or above for the same reason." in said(app)
+    assert "changed by hand" in said(app)
     tried = open_page("levels", pages_stores.home["full"], monkeypatch)
     assert "bootstrap draws of the meta patients" in said(tried)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +19,10 @@ from sklearn.utils.class_weight import compute_sample_weight
 from lemof_core.checkpoint import load_model, save_model
 from lemof_core.config import CrossAttentionConfig, RunConfig, preset
 from lemof_core.ehr_series import Scaler
-from lemof_core.encoders import ECG_ENCODERS, EHR_ENCODERS, Level, make_encoder, pool_level
+from lemof_core.encoders import ECG_ENCODERS, EHR_ENCODERS, Level, pool_level
 from lemof_core.errors import ModelMistake
 from lemof_core.explain.attention import attention_maps
+from lemof_core.explain.scored import array_specs, score_samples
 from lemof_core.fitting.fit import fit
 from lemof_core.fitting.stage_one import fit_stage_one
 from lemof_core.fusion import NETS, make_net
@@ -35,23 +38,69 @@ ENCODERS = [("ecg", name) for name in ECG_ENCODERS] + [("ehr", name) for name in
 OWN_OPTIONS = {"task", "fusion", "preset", "ecg_encoder", "ehr_encoder", "fitting", "seed", "arm"}
 
 
-@pytest.mark.parametrize("name", ["robust", "paper"])
-def test_every_field_of_every_part_can_be_set_and_its_own_value_changes_nothing(name: str) -> None:
-    config = preset(name)
-    wanted = set()
+def fields_of(config: RunConfig) -> set[str]:
+    found = set()
     for field in fields(config):
         part = getattr(config, field.name)
-        wanted |= {f"{field.name}.{own.name}" for own in fields(part)} if is_dataclass(part) else {field.name}
-    known = known_settings(config)
-    assert set(known) == wanted - OWN_OPTIONS - {"settings"}
-    for setting, value in known.items():
-        if setting in ("ecg_sizes", "ehr_sizes"):
-            continue
-        text = str(list(value) if isinstance(value, tuple) else value)
-        text = text.lower() if isinstance(value, bool) else text
-        found = with_settings(config, [f"{setting}={text}"])
-        assert replace(found, settings={}) == config and found.settings == {setting: text}
-        assert RunConfig.from_json(found.to_json()) == found
+        found |= {f"{field.name}.{own.name}" for own in fields(part)} if is_dataclass(part) else {field.name}
+    return found
+
+
+# Between them these runs read all there is.
+RUNS: list[dict[str, Any]] = [
+    {},
+    {"level_choice": "cv_gain", "arm": "finetuned"},
+    {"fusion": "daft"},
+    {"fusion": "mmtm", "arm": "finetuned", "fitting": "holdout"},
+    {"fusion": "late", "fitting": "naive"},
+]
+
+
+def test_every_field_can_be_set_for_some_run() -> None:
+    listed = set().union(*(known_settings(preset("robust", **run)) for run in RUNS))
+    plain = {name for name in listed if not name.startswith(("ecg_sizes.", "ehr_sizes."))}
+    assert {"ecg_sizes.widths", "ecg_sizes.n_blocks", "ehr_sizes.n_heads"} <= listed
+    dead = {"ehr_training.pretrain_epochs", "ehr_training.aux_weight", "ehr_training.max_shift_s"}
+    assert plain == fields_of(RunConfig()) - OWN_OPTIONS - {"settings", "ecg_sizes", "ehr_sizes"} - dead
+
+
+@pytest.mark.parametrize("name", ["robust", "paper"])
+@pytest.mark.parametrize("run", RUNS)
+def test_what_is_listed_can_be_set_and_its_own_value_is_no_change(name: str, run: dict[str, Any]) -> None:
+    config = preset(name, **run)
+    for setting, value in known_settings(config).items():
+        found = with_settings(config, [f"{setting}={json.dumps(value)}"])
+        assert found.settings == {} and replace(found, ecg_sizes={}, ehr_sizes={}) == config, setting
+        assert RunConfig.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+@pytest.mark.parametrize(
+    ("run", "setting"),
+    [
+        ({"fusion": "daft"}, "cross.d=32"),
+        ({"fusion": "lemof_m1"}, "level_choice=fixed"),
+        ({}, "net.d=32"),
+        ({}, "tuning.max_epochs=2"),
+        ({"arm": "finetuned"}, "cross.max_epochs=2"),
+        ({"fusion": "late"}, "teacher=none"),
+        ({"teacher": "none"}, "exchange=false"),
+        ({"fusion": "mmtm", "arm": "finetuned"}, "net.multi_level=true"),
+        ({"fitting": "holdout"}, "n_folds=3"),
+        ({}, "cross.own_ehr_tokens=false"),
+    ],
+)
+def test_what_a_run_would_not_read_is_refused_and_not_listed(run: dict[str, Any], setting: str) -> None:
+    config = preset("robust", **run)
+    with pytest.raises(ModelMistake, match="would change nothing"):
+        with_settings(config, [setting])
+    assert setting.partition("=")[0] not in known_settings(config)
+
+
+def test_two_settings_that_need_each_other_are_taken_together() -> None:
+    found = with_settings(preset("robust"), ["decision.for_mean=false", "decision.link=prob", "cross.d=96"])
+    assert found.settings == {"decision.for_mean": "false", "decision.link": "prob"}, "96 is what it was"
+    with pytest.raises(ModelMistake, match="between vectors"):
+        with_settings(preset("robust"), ["cross.n_heads=1", "cross.vectors=true"])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +113,7 @@ def test_every_field_of_every_part_can_be_set_and_its_own_value_changes_nothing(
         ("cross=1", "names:"),
         ("ecg_sizes=3", "names:"),
         ("cross.d=wide", "cross.d:"),
-        ("cross.d=0", "greater than 0"),
+        ("cross.d=0", "cross.d: Input should be greater"),
         ("cross.d=10", "multiple of n_heads"),
         ("cross.dropout=NaN", "cross.dropout"),
         ("net.lr=Infinity", "finite"),
@@ -72,7 +121,13 @@ def test_every_field_of_every_part_can_be_set_and_its_own_value_changes_nothing(
         ("decision.link=probit", "logit, prob"),
         ("decision.link=prob", "for_mean"),
         ("decision.penalties=[]", "at least one"),
-        ("ecg_training.level_weights=[0,0,0]", "must be positive"),
+        ("ecg_training.level_weights=[0,0,1]", "ecg_training.level_weights: Input should be greater than 0"),
+        ("ecg_training.max_shift_s=1e300", "max_shift_s"),
+        ("ehr_training.aux_weight=1", "names:"),
+        ("ehr_sizes.series_names=[1]", "names:"),
+        ("ecg_sizes.depth=3", "ecg_sizes.n_blocks"),
+        ("ecg_sizes.widths=[]", "list of positive whole numbers"),
+        ("ecg_sizes.n_blocks=-3", "a size is a positive number"),
         ("ecg_training.level_weights=[1,1]", "level_weights"),
         ("n_folds=1", "at least 2"),
     ],
@@ -83,28 +138,63 @@ def test_what_cannot_be_set_is_one_sentence(setting: str, sentence: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_an_encoder_of_other_sizes_is_built_and_an_impossible_one_is_refused() -> None:
+def test_an_encoder_has_the_sizes_that_were_set() -> None:
     scaler = Scaler.fit(made_up_cohort(), parts()["train"])
     config = with_settings(preset("robust"), ["ecg_sizes.widths=[8,12,16]", "ehr_sizes.d=16"])
     widths = [[info.d for info in make_predictor(which, config, scaler).encoder.levels] for which in ("ecg", "ehr")]
     assert widths == [[8, 12, 16], [16, 16, 16]]
-    with pytest.raises(ModelMistake, match="known: widths, n_blocks"):
-        make_predictor("ecg", with_settings(config, ["ecg_sizes.depth=3"]), scaler)
-    with pytest.raises(ModelMistake, match="'d': 15"):
-        make_predictor("ehr", with_settings(config, ["ehr_sizes.d=15"]), scaler)
+
+
+@pytest.mark.parametrize(
+    ("encoders", "setting"),
+    [
+        (("resnet", "ft_transformer"), "ehr_sizes.d=15"),  # no multiple of its heads
+        (("resnet", "ft_transformer"), "ehr_sizes.d=0"),
+        (("resnet", "ft_transformer"), "ecg_sizes.n_blocks=0"),
+        (("resnet", "baseline"), "ehr_sizes.widths=[30,20,10]"),  # no multiples of its chunks
+        (("wavenet", "tpc"), "ecg_sizes.n_layers=0"),
+        (("wavenet", "tpc"), "ehr_sizes.kernel=0"),
+        (("baseline", "tabnet"), "ehr_sizes.virtual_batch_size=1"),
+        (("lstm", "tab_transformer"), "ecg_sizes.d_patch=1"),
+    ],
+)
+def test_sizes_that_do_not_work_are_refused_before_anything_is_trained(
+    encoders: tuple[str, str], setting: str, tmp_path: Path
+) -> None:
+    config = with_settings(replace(SMALL, ecg_encoder=encoders[0], ehr_encoder=encoders[1]), [setting])
+    told: list[str] = []
+    with pytest.raises(ModelMistake, match="does not work with the sizes") as caught:
+        fit_stage_one(made_up_cohort(), parts(), config, progress=lambda what, *_: told.append(what), kept_in=tmp_path)
+    assert told == [] and "\n" not in str(caught.value)
 
 
 def test_a_run_with_everything_set_is_stored_and_asked_again(tmp_path: Path) -> None:
-    texts = ["ecg_sizes.widths=[8,16,16]", "ehr_sizes.d=16", "ehr_sizes.widths=[32,16,16]", "own_transform=false"]
-    texts += ["pooling=mean", "cross.vectors=true", "ecg_training.balanced=true", "ehr_training.level_weights=[1,0,2]"]
-    model = fit(made_up_cohort(), parts(), with_settings(SMALL, texts))
+    texts = ["ecg_sizes.n_units=8", "ehr_sizes.d=16", "own_transform=false", "pooling=mean", "cross.vectors=true"]
+    texts += ["ecg_training.balanced=true", "ehr_training.level_weights=[1,0.5,2]", "decision.n_bootstrap=0"]
+    config = replace(quick(fitting="holdout"), ecg_encoder="lstm", ehr_encoder="ft_transformer")
+    model = fit(made_up_cohort(), parts(), with_settings(config, texts))
     save_model(model, tmp_path / "run", extra={})
     loaded, cohort = load_model(tmp_path / "run"), model.scaler.transform(made_up_cohort())
+    assert {row["frequency"] for row in loaded.level_choices} == {None}, "no refits, no share of them"
     assert loaded.config == model.config and len(loaded.config.settings) == len(texts)
     rows = parts()["test"]
-    np.testing.assert_array_equal(model.predict(cohort, rows).logits, loaded.predict(cohort, rows).logits)
-    maps = attention_maps(loaded, cohort, rows[cohort.arrays.ecg_present[rows]])
+    expected = model.predict(cohort, rows).logits
+    np.testing.assert_array_equal(expected, loaded.predict(cohort, rows).logits)
+    document = json.loads((tmp_path / "run" / "model.json").read_text(encoding="utf-8"))
+    document["config"]["pooling"] = "own"
+    (tmp_path / "run" / "model.json").write_text(json.dumps(document), encoding="utf-8")
+    assert not np.allclose(load_model(tmp_path / "run").predict(cohort, rows).logits, expected), "pooling is read"
+    document["config"]["depth"] = 3
+    (tmp_path / "run" / "model.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ModelMistake, match="depth"):
+        load_model(tmp_path / "run")
+    specs = array_specs(loaded)
+    assert "embedding" in specs and not [name for name in specs if name.startswith("attention")], "no map of one token"
+    with_ecg = rows[cohort.arrays.ecg_present[rows]][:3]
+    maps = attention_maps(loaded, cohort, with_ecg)
     assert maps.ecg_from_ehr.shape[1:] == (1, 1) and (maps.ehr_from_ecg == 1).all() and (maps.effect == 0).all()
+    scored = score_samples(loaded, cohort, with_ecg)
+    np.testing.assert_allclose(scored.arrays["embedding"], maps.embedding, atol=1e-2)
 
 
 @pytest.mark.parametrize(("modality", "name"), ENCODERS)
@@ -173,8 +263,10 @@ def test_balanced_training_makes_the_rare_class_count_and_level_weights_name_oth
 
 
 @pytest.mark.parametrize("name", [name for name in NETS if isinstance(make_net(name, made_up_sizes()), FusionNet)])
-def test_multi_level_rivals_read_level_1_and_the_others_do_not(name: str) -> None:
-    for multi_level in (False, True):
+def test_multi_level_rivals_read_level_1_where_they_read_a_modality_as_one_vector(name: str) -> None:
+    # (ECG, EHR): DAFT's main map and HyperFusion's shortcut are of tokens; the MLP reads no level of the record.
+    reads = {"daft": (False, True), "daft_reverse": (True, False), "hyperfusion": (False, True), "mlp": (True, False)}
+    for multi_level, expected in ((False, (False, False)), (True, reads.get(name, (True, True)))):
         sizes = replace(made_up_sizes(), multi_level=multi_level)
         torch.manual_seed(0)
         net = make_net(name, sizes).eval()
@@ -182,7 +274,7 @@ def test_multi_level_rivals_read_level_1_and_the_others_do_not(name: str) -> Non
         lows = {side: [Level(levels[0].tokens + 1, levels[0].mask), *levels[1:]] for side, levels in
                 (("ecg", given.ecg), ("ehr", given.ehr))}  # fmt: skip
         moved = [not torch.allclose(net(replace(given, **{side: lows[side]})).logit, net(given).logit) for side in lows]
-        assert any(moved) == multi_level, (name, moved)
+        assert tuple(moved) == expected
 
 
 def test_between_vectors_what_is_asked_changes_no_answer() -> None:
@@ -206,14 +298,10 @@ def test_between_vectors_what_is_asked_changes_no_answer() -> None:
         assert torch.equal(out.logit, again.logit)
 
 
-def test_an_encoder_is_told_which_sizes_it_has() -> None:
-    with pytest.raises(ModelMistake, match="unknown size 'n_units' of encoder wavenet; known: d, d_skip, n_layers"):
-        make_encoder("ecg", "wavenet", n_units=3)
-
-
 def test_what_the_readme_sets_can_be_set() -> None:
     lines = [line for line in README.splitlines() if line.startswith("    lemof train ") and "--set" in line]
     texts = [re.findall(r'--set "?([^" ]+)"?', line) for line in lines]
     assert len(lines) >= 3 and all(texts)
     for some in texts:
-        assert len(with_settings(preset("robust"), some).settings) == len(some)
+        fusion = "drfuse" if "net." in some[0] else "lemof"
+        assert len(with_settings(preset("robust", fusion=fusion), some).settings) == len(some)

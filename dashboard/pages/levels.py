@@ -45,7 +45,9 @@ def main() -> None:
     metrics = queries_results.metrics(url, revision, run_id, "test")
     known = queries_results.predictions(url, revision, run_id)
     draw_modalities(some, scale, fitted, metrics, run)
-    draw_collinearity(known[(known["split"] == split) & (known["path"] == "both")][LEVELS])
+    draw_collinearity(
+        known[(known["split"] == split) & (known["path"] == "both")][LEVELS], run["config"].get("decision", {})
+    )
     draw_weights(fitted["stage_weights"])
     footer(run, split, some["sample_id"].nunique())
 

@@ -7,7 +7,7 @@ An encoder declares three levels and runs stage by stage, so that a fusion may g
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from lemof_core.encoders.baseline_ecg import BaselineCnn
@@ -44,6 +44,7 @@ __all__ = [
     "Encoder",
     "Level",
     "LevelInfo",
+    "default_sizes",
     "make_encoder",
     "pool_level",
     "run_levels",
@@ -52,26 +53,18 @@ __all__ = [
 
 
 def make_encoder(modality: str, name: str, **sizes: Any) -> Encoder:
-    """Return a new encoder of the registry.
+    """Return a new encoder of the registry; an unknown name raises ModelMistake with the known ones."""
+    return _known(modality, name)(**sizes)
 
-    Raises ModelMistake for an unknown name, with the known ones, and for sizes that it does not have or cannot take.
-    """
+
+def default_sizes(modality: str, name: str) -> dict[str, Any]:
+    """Return name -> size that an encoder has where none is given; ModelMistake for an unknown encoder."""
+    arguments = inspect.signature(_known(modality, name)).parameters.values()
+    return {one.name: one.default for one in arguments if one.default is not inspect.Parameter.empty}
+
+
+def _known(modality: str, name: str) -> Callable[..., Encoder]:
     registry = REGISTRIES[modality]
     if name not in registry:
         raise ModelMistake(f"unknown {modality.upper()} encoder {name!r}; known: {', '.join(sorted(registry))}")
-    known = inspect.signature(registry[name]).parameters
-    for size in sizes:
-        if size not in known:
-            raise ModelMistake(f"unknown size {size!r} of encoder {name}; known: {', '.join(_sizes_of(known))}")
-    try:
-        return registry[name](**sizes)
-    except (AssertionError, RuntimeError, TypeError, ValueError) as error:  # what torch says of impossible widths
-        own = {size: value for size, value in sizes.items() if size in _sizes_of(known)}
-        if not own:
-            raise
-        raise ModelMistake(f"encoder {name} cannot be built with {own}: {error}") from error
-
-
-def _sizes_of(known: Iterable[str]) -> list[str]:
-    """Return the arguments that are sizes: all but the variables of the cohort."""
-    return [name for name in known if name not in ("series_names", "static_names")]
+    return registry[name]

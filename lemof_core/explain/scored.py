@@ -69,11 +69,16 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
     )
     if not model.has_cross:
         return specs
+    d_embedding = module_two(model.folds[0]).cross.out.in_features
+    specs["embedding"] = ArraySpec(
+        (d_embedding,), "float16", {"d": d_embedding}, "Module 2's last hidden vector, mean over folds"
+    )
+    if model.config.cross.vectors:  # of one token a modality there is no map to show
+        return specs
     edges, names = attention_axes(model)
     n_ecg, n_ehr = len(edges) - 1, len(names)
     looked = "attention weights, mean over folds and heads: where Module 2 looked, not why"
     seconds = [round(float(edge), 4) for edge in edges]
-    d_embedding = module_two(model.folds[0]).cross.out.in_features
     return specs | {
         "attention_ecg_from_ehr": ArraySpec(
             (n_ecg, n_ehr), "float16", {"ecg_edges_s": seconds, "ehr": list(names)}, looked
@@ -86,9 +91,6 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
             "float32",
             {"what": ["effect"]},
             "log-odds; mean absolute change when the attention weights are permuted",
-        ),
-        "embedding": ArraySpec(
-            (d_embedding,), "float16", {"d": d_embedding}, "Module 2's last hidden vector, mean over folds"
         ),
     }
 
@@ -191,7 +193,8 @@ def _explain(
         arrays["saliency"][at] = found.saliency
     if path == "both" and model.has_cross:
         maps = attention_maps(model, cohort, rows[at])
-        arrays["attention_ecg_from_ehr"][at] = maps.ecg_from_ehr
-        arrays["attention_ehr_from_ecg"][at] = maps.ehr_from_ecg
-        arrays["attention_effect"][at, 0] = maps.effect
         arrays["embedding"][at] = maps.embedding
+        if "attention_effect" in arrays:
+            arrays["attention_ecg_from_ehr"][at] = maps.ecg_from_ehr
+            arrays["attention_ehr_from_ecg"][at] = maps.ehr_from_ecg
+            arrays["attention_effect"][at, 0] = maps.effect

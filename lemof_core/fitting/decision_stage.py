@@ -162,7 +162,7 @@ def level_choice_rows(
             row: dict[str, Any] = {"modality": modality, "level": level}
             row["mean_abs_phi"] = float(importance[level - 1]) if known else None
             row["weight"] = float(meta.weights[level - 1]) if known else None
-            row["frequency"] = float(frequency[level - 1]) if known else None
+            row["frequency"] = float(frequency[level - 1]) if known and config.n_bootstrap else None
             row["is_k_star"] = bool(known and decision.k_star[modality] == level)
             row["is_cross_level"] = bool(choice and choice.pair[0 if modality == "ecg" else 1] == level)
             row["cross_frequency"] = _pair_share(choice, modality, level)

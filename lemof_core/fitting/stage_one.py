@@ -24,6 +24,7 @@ from lemof_core.fitting.joint_stage import FoldSamples, fit_trees, joint_logits
 from lemof_core.fitting.level_files import LevelFiles
 from lemof_core.fitting.level_stage import FoldLevels, cache_levels, enough, fit_predictor
 from lemof_core.fitting.workers import run_all
+from lemof_core.fusion.fold_model import refuse_impossible_sizes
 from lemof_core.fusion.joint import TEACHER, TREES, Joint, TreeJoint
 from lemof_core.level_heads import LevelPredictor
 from lemof_core.training import History, Progress
@@ -91,6 +92,7 @@ class Setting:
             )
         scaler = Scaler.fit(arrays, used["train"])
         cohort = scaler.transform(arrays)
+        refuse_impossible_sizes(config, cohort, scaler)
         folds = make_folds(arrays, used, config)
         labels = arrays.labels[np.concatenate([fold.held for fold in folds])]
         if not enough(labels, at_least=2):

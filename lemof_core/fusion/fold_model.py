@@ -5,15 +5,17 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lemof_core.batch import Modality
+from lemof_core.batch import Modality, ScaledCohort
 from lemof_core.config import RunConfig
 from lemof_core.decision import ALL_PORTS
 from lemof_core.ehr_series import Scaler
 from lemof_core.encoders import make_encoder
 from lemof_core.encoders.ehr_summary import N_STATIC_FACTS
+from lemof_core.errors import ModelMistake
 from lemof_core.fusion import make_net
 from lemof_core.fusion.contract import NetSizes
 from lemof_core.fusion.cross_attention import CrossAttention
@@ -38,6 +40,24 @@ def make_predictor(modality: str, config: RunConfig, scaler: Scaler) -> LevelPre
         for transform in encoder.own_transforms:
             transform.requires_grad_(False)
     return LevelPredictor(encoder, n_aux=n_aux, level_weights=training.level_weights)
+
+
+def refuse_impossible_sizes(config: RunConfig, cohort: ScaledCohort, scaler: Scaler) -> None:
+    """Raise ModelMistake where an encoder of the sizes that were set cannot be built, or cannot read two rows."""
+    rows = np.arange(min(2, len(cohort.arrays.labels)))
+    for modality, name, sizes in (
+        ("ecg", config.ecg_encoder, config.ecg_sizes),
+        ("ehr", config.ehr_encoder, config.ehr_sizes),
+    ):
+        if not sizes:
+            continue
+        try:
+            given = cohort.ecg(rows) if modality == "ecg" else cohort.ehr(rows)
+            predictor = make_predictor(modality, config, scaler)
+            predictor.level_logits(predictor.levels(given))
+        except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelMistake(f"encoder {name} does not work with the sizes {sizes}: {told}") from error
 
 
 def make_cross(

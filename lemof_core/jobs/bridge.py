@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -64,23 +64,6 @@ def load_cohort(store: Store, task: str = "los", *, sample_ids: Sequence[str] | 
     return Cohort(arrays, {name: np.flatnonzero(split == name) for name in SPLITS}, frame)
 
 
-def only_group(store: Store, cohort: Cohort, task: str, group: str) -> Cohort:
-    """Return the cohort with splits of the patients of one disease group; of all where it is "".
-
-    Diagnoses are coded at discharge: such a model can be asked about past stays alone.
-    Raises InputMistake for a group that no sample is in, with those there are.
-    """
-    if not group:
-        return cohort
-    of_samples = read.disease_groups(store, task)
-    members = of_samples.loc[of_samples["disease_group"] == group, "sample_id"]
-    if members.empty:
-        known = ", ".join(sorted(of_samples["disease_group"].unique())) or "none"
-        raise InputMistake(f"no sample is in the disease group {group!r}; groups: {known}")
-    inside = np.isin(np.array(cohort.arrays.sample_ids), members.to_numpy())
-    return replace(cohort, splits={name: rows[inside[rows]] for name, rows in cohort.splits.items()})
-
-
 def _series(store: Store, frame: pd.DataFrame, series_names: tuple[str, ...]) -> np.ndarray:
     """Return (N, V, 24): hourly means before t0, read a thousand stays at a time."""
     column = {name: index for index, name in enumerate(series_names)}
@@ -137,6 +120,7 @@ def describe_data(store: Store, cohort: Cohort, task: str) -> dict[str, Any]:
     return {
         "t0_hours": definition["t0_hours"],
         "cut_hours": definition["cut_hours"],
+        "rules": definition["rules"],
         "fit_patients": {
             name: sorted({int(subject) for subject in cohort.arrays.subject_ids[rows]})
             for name, rows in cohort.splits.items()
@@ -162,13 +146,24 @@ def _plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def refuse_other_definition(store: Store, run: Mapping[str, Any]) -> None:
-    """Raise InputMistake where the store's samples of the run's task have another t0 or another cut."""
+    """Raise InputMistake where the store's samples of the run's task have another t0, another cut or other ECGs."""
     there = read.task_definition(store, run["task"])
+    links = [_ecg_link(rules) for rules in (run["fit_report"].get("rules"), there["rules"])]
+    if links[0] != links[1]:
+        raise InputMistake(
+            f"run {run['run_id']} was fitted on the {links[0]} ECG of the window, the store links the {links[1]}: "
+            "train a run on this store, or ingest with the run's --ecg-link into a new store (--db)"
+        )
     if (there["t0_hours"], there["cut_hours"]) != (run["t0_hours"], run["cut_hours"]):
         raise InputMistake(
             f"run {run['run_id']} predicts {_defined(run)}, the store's samples are made for {_defined(there)}: "
             f"train a run on this store, or ingest with the run's --t0-hours and --cut-days into a new store (--db)"
         )
+
+
+def _ecg_link(rules: Mapping[str, Any] | None) -> str:
+    """Return which ECG was linked; rules that were stored before there was a choice linked the last."""
+    return str((rules or {}).get("ecg_link", "last"))
 
 
 def _defined(row: Mapping[str, Any]) -> str:

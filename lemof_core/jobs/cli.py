@@ -37,10 +37,16 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A field of the run on top of its preset; see `lemof settings`."),
 ]
+EcgEncoder = Annotated[str, typer.Option("--ecg-encoder")]
+EhrEncoder = Annotated[str, typer.Option("--ehr-encoder")]
+Fusion = Annotated[str, typer.Option("--fusion", help="lemof, its modules alone, or a rival.")]
 Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 Preset = StrEnum("Preset", [(name, name) for name in PRESETS])  # type: ignore[misc]
 Fitting = StrEnum("Fitting", [(name, name) for name in FITTINGS])  # type: ignore[misc]
 Arm = StrEnum("Arm", [(name, name) for name in ARMS])  # type: ignore[misc]
+OneArm = Annotated[Arm, typer.Option("--arm", help="What fuses reads frozen encoders, or its own that learn on.")]
+PresetName = Annotated[Preset, typer.Option("--preset", help="robust, or the paper taken literally.")]
+OneFitting = Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")]
 EcgLink = StrEnum("EcgLink", [(name, name) for name in ("last", "first")])  # type: ignore[misc]
 Planted = StrEnum("Planted", [(name, name) for name in ("low", "mid", "high", "none")])  # type: ignore[misc]
 Missing = StrEnum("Missing", [(name, name) for name in ("mcar", "informative")])  # type: ignore[misc]
@@ -150,16 +156,12 @@ def ingest(
 
 @app.command()
 def train(
-    ecg_encoder: Annotated[str, typer.Option("--ecg-encoder")] = "resnet",
-    ehr_encoder: Annotated[str, typer.Option("--ehr-encoder")] = "ft_transformer",
-    fusion: Annotated[str, typer.Option("--fusion", help="lemof, its modules alone, or a rival.")] = "lemof",
-    arm: Annotated[
-        Arm, typer.Option("--arm", help="What fuses reads frozen encoders, or its own that learn on.")
-    ] = Arm.frozen,  # type: ignore[attr-defined]
-    preset_name: Annotated[
-        Preset, typer.Option("--preset", help="robust, or the paper taken literally.")
-    ] = Preset.robust,  # type: ignore[attr-defined]
-    fitting: Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")] = Fitting.oof5,  # type: ignore[attr-defined]
+    ecg_encoder: EcgEncoder = "resnet",
+    ehr_encoder: EhrEncoder = "ft_transformer",
+    fusion: Fusion = "lemof",
+    arm: OneArm = Arm.frozen,  # type: ignore[attr-defined]
+    preset_name: PresetName = Preset.robust,  # type: ignore[attr-defined]
+    fitting: OneFitting = Fitting.oof5,  # type: ignore[attr-defined]
     setting: Settings = None,
     task: Task = "los",
     seed: Seed = 0,
@@ -180,13 +182,20 @@ def train(
 
 @app.command()
 def settings(
-    preset_name: Annotated[Preset, typer.Option("--preset", help="Whose values.")] = Preset.robust,  # type: ignore[attr-defined]
+    ecg_encoder: EcgEncoder = "resnet",
+    ehr_encoder: EhrEncoder = "ft_transformer",
+    fusion: Fusion = "lemof",
+    arm: OneArm = Arm.frozen,  # type: ignore[attr-defined]
+    preset_name: PresetName = Preset.robust,  # type: ignore[attr-defined]
+    fitting: OneFitting = Fitting.oof5,  # type: ignore[attr-defined]
     as_json: AsJson = False,
 ) -> None:
-    """List what `lemof train --set` can set, with the preset's values."""
+    """List what `lemof train --set` can set with these options, and the values that hold where it does not."""
     from lemof_core.settings import known_settings
 
-    _carry_out("settings", as_json, lambda report: known_settings(preset(preset_name.value)))
+    names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion, "arm": arm.value}
+    config = preset(preset_name.value, fitting=fitting.value, **names)
+    _carry_out("settings", as_json, lambda report: known_settings(config))
 
 
 @app.command()

@@ -18,7 +18,7 @@ from lemof_core.decision import Decision
 from lemof_core.fitting.fit import check_fusion, fit
 from lemof_core.fitting.workers import N_THREADS
 from lemof_core.fusion.lemof import LemofModel
-from lemof_core.jobs.bridge import describe_data, load_cohort, only_group
+from lemof_core.jobs.bridge import describe_data, load_cohort
 from lemof_core.jobs.progress import Report, quiet
 
 
@@ -26,7 +26,7 @@ def train(store: Store, config: RunConfig, *, progress: Report = quiet) -> dict[
     """Fit a run and store it with its weights; return run_id, counts, k* and what was not estimable."""
     check_fusion(config)
     torch.set_num_threads(N_THREADS)
-    cohort = only_group(store, load_cohort(store, config.task), config.task, config.disease_group)
+    cohort = load_cohort(store, config.task)
     progress("reading the cohort", len(cohort.arrays), len(cohort.arrays))
     model = fit(cohort.arrays, cohort.splits, config, progress=progress, kept_in=store.folder / "levels")
     data = describe_data(store, cohort, config.task)
@@ -75,7 +75,8 @@ def register(store: Store, folder: Path, *, shipped: bool) -> str:
         "shipped": shipped,
         "n_by_split": data["n_by_split"],
         "not_estimable": report["not_estimable"],
-        "fit_report": {key: value for key, value in report.items() if key != "not_estimable"},
+        "fit_report": {key: value for key, value in report.items() if key != "not_estimable"}
+        | {"rules": data.get("rules")},
         "t0_hours": data["t0_hours"],
         "cut_hours": data["cut_hours"],
     }
