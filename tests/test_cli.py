@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lemof_core.config import PRESETS
+from lemof_core.jobs.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,13 +43,28 @@ def lemof(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
         (["train", "--set", "cross.d=-3"], "cross.d: Input should be greater"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_2(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+def test_a_mistake_is_one_sentence_and_exit_2(
+    arguments: list[str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (tmp_path / "empty").mkdir()
-    done = lemof(*arguments, home=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr and done.stdout == ""
-    assert len([line for line in done.stderr.splitlines() if line.startswith("lemof:")]) == 1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lemof", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    told = capsys.readouterr()
+    assert exit_.value.code == 2
+    assert sentence in told.err and "Traceback" not in told.err and told.out == ""
+    assert len([line for line in told.err.splitlines() if line.startswith("lemof:")]) == 1
+
+
+def test_a_mistake_ends_the_program_itself_in_the_same_way(tmp_path: Path) -> None:
+    done = lemof("score", home=tmp_path)
+    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+    assert [line for line in done.stderr.splitlines() if "there is no store" in line]
 
 
 def test_unknown_choices_name_the_known_ones(tmp_path: Path) -> None:
@@ -56,8 +72,16 @@ def test_unknown_choices_name_the_known_ones(tmp_path: Path) -> None:
     assert done.returncode == 2 and "robust" in done.stderr
 
 
-def test_what_can_be_set_is_listed_with_the_values_of_a_preset(tmp_path: Path) -> None:
-    listed = [json.loads(lemof("settings", "--preset", name, "--json", home=tmp_path).stdout) for name in PRESETS]
+def test_what_can_be_set_is_listed_with_the_values_of_a_preset(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = []
+    for name in PRESETS:
+        monkeypatch.setattr(sys, "argv", ["lemof", "settings", "--preset", name, "--json"])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert exit_.value.code == 0
+        listed.append(json.loads(capsys.readouterr().out))
     assert [one["cross.n_heads"] for one in listed] == [4, 1]
     assert listed[0].keys() - listed[1].keys() == {"exchange"}, "paper has no teacher to ask"
 
