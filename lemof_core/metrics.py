@@ -43,50 +43,56 @@ def weighted_auroc(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.
     """
     if len(weights) > DRAWS_AT_ONCE:
         return _by_chunks(weighted_auroc, y, score, weights)
-    order = np.argsort(score, kind="mergesort")
-    y, score, weights = y[order], score[order], weights[:, order]
-    negative = weights * (1 - y)
-    below = np.cumsum(negative, axis=1) - negative
-    starts = np.flatnonzero(np.r_[True, np.diff(score) != 0])
-    group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(score)]))
-    tied = np.add.reduceat(negative, starts, axis=1)
-    wins = (weights * y) * (below[:, starts][:, group] + 0.5 * tied[:, group])
-    positives, negatives = (weights * y).sum(1), negative.sum(1)
+    own, others = weights[:, y == 1], weights[:, y == 0]
+    below, up_to = _weight_beyond(score[y == 0], score[y == 1], others)
+    wins = (own * (below + up_to)).sum(1, dtype=np.float64) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        return wins.sum(1) / (positives * negatives)
+        return np.asarray(wins / (own.sum(1, dtype=np.float64) * others.sum(1, dtype=np.float64)))
 
 
 def weighted_auprc(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the average precision (D,) under each row of weights (D, N); equal to scikit-learn's for unit weights."""
     if len(weights) > DRAWS_AT_ONCE:
         return _by_chunks(weighted_auprc, y, score, weights)
-    order = np.argsort(-score, kind="mergesort")
-    y, score, weights = y[order], score[order], weights[:, order]
-    ends = np.flatnonzero(np.r_[np.diff(score) != 0, True])
-    hits = np.cumsum(weights * y, axis=1)[:, ends]
-    alarms = np.cumsum(weights, axis=1)[:, ends]
+    own = weights[:, y == 1]
+    _, hits = _weight_beyond(-score[y == 1], -score[y == 1], own)
+    _, false_alarms = _weight_beyond(-score[y == 0], -score[y == 1], weights[:, y == 0])
+    alarms = hits + false_alarms
     with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(alarms > 0, hits / alarms, 1.0)
-        recall = hits / hits[:, -1:]
-    return (np.diff(recall, axis=1, prepend=0.0) * precision).sum(1)
+        gained = own * np.where(alarms > 0, hits / alarms, 1.0)
+        return np.asarray(gained.sum(1, dtype=np.float64) / own.sum(1))
+
+
+def _weight_beyond(values: np.ndarray, cuts: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights (D, K) of the values (M,) below each cut (K,), and of those up to it; weights (D, M)."""
+    order = np.argsort(values, kind="stable")
+    upward = np.zeros((len(weights), len(values) + 1), dtype=weights.dtype)
+    np.cumsum(weights[:, order], axis=1, out=upward[:, 1:])
+    low, high = (np.searchsorted(values[order], cuts, side) for side in ("left", "right"))
+    below = upward[:, low]
+    return below, below if np.array_equal(low, high) else upward[:, high]
+
+
+def _share_of(which: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted mean (D,) of a number a sample (N,)."""
+    return np.asarray(weights @ which.astype(weights.dtype) / weights.sum(1))
 
 
 def _accuracy(y: np.ndarray, p: np.ndarray, weights: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    return (weights * ((p >= cut) == (y == 1))).sum(1) / weights.sum(1)
+    return _share_of((p >= cut) == (y == 1), weights)
 
 
 def _macro_f1(y: np.ndarray, p: np.ndarray, weights: np.ndarray, cut: np.ndarray) -> np.ndarray:
     """Return the mean of the F1 of both classes (D,), 0 for a class without any true positive."""
     scores = []
     for truth, said in ((y == 1, p >= cut), (y == 0, p < cut)):
-        hit = (weights * (truth & said)).sum(1)
-        wrong = (weights * (truth ^ said)).sum(1)
+        hit, wrong = _share_of(truth & said, weights), _share_of(truth ^ said, weights)
         scores.append(2 * hit / np.maximum(2 * hit + wrong, 1e-12))
     return np.mean(scores, axis=0)
 
 
 def _brier(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return (weights * (p - y) ** 2).sum(1) / weights.sum(1)
+    return _share_of((p - y) ** 2, weights)
 
 
 def calibration_lines(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -94,6 +100,8 @@ def calibration_lines(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.n
 
     1 and 0 when calibrated. Newton's method on two numbers, all draws at once; scikit-learn would fit them one by one.
     """
+    if len(weights) > DRAWS_AT_ONCE:
+        return _by_chunks(calibration_lines, y, p, weights)
     x = to_logit(np.clip(p, 1e-6, 1 - 1e-6))
     theta = np.tile([1.0, 0.0], (len(weights), 1))
     for _ in range(25):

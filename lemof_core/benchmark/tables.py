@@ -90,7 +90,7 @@ def _comparisons(
 
 def _share(y: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the weighted share (D,) of rows that are right."""
-    return (weights * right).sum(1) / weights.sum(1)
+    return np.asarray(weights @ right.astype(weights.dtype) / weights.sum(1))
 
 
 def cost_rows(outcomes: Mapping[Cell, Outcome]) -> pd.DataFrame:
