@@ -80,13 +80,12 @@ def choose_grid(found: list[Grid]) -> Grid:
 
 def choose(results: pd.DataFrame) -> Choice:
     """Arm, fitting and preset that are looked at; each is asked for only where there are several."""
-    own = results[results["fusion"] == "lemof"]
     arm = _one_of("Arm", "arm", _known(results["arm"], ("frozen", "finetuned")), words=True)
-    of_arm = results[results["arm"] == arm] if arm else results  # not every arm is measured by every fitting
+    left = results[results["arm"] == arm] if arm else results  # not every arm is measured by every fitting
+    fitting = _one_of("Fitting", "fit", _known(left["fitting"], _FITTINGS))
+    own = left[(left["fusion"] == "lemof") & (left["fitting"] == fitting)]  # nor every preset in both
     return Choice(
-        arm=arm,
-        fitting=_one_of("Fitting", "fit", _known(of_arm["fitting"], _FITTINGS)),
-        preset=_one_of("In LeMoF's place", "preset", _known(own["variant"], PRESETS)),
+        arm=arm, fitting=fitting, preset=_one_of("In LeMoF's place", "preset", _known(own["variant"], PRESETS))
     )
 
 
