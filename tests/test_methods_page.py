@@ -165,7 +165,9 @@ def test_an_arm_offers_the_fittings_it_was_measured_by_and_surrogate_ecgs_are_sa
     assert [one.label for one in app.button_group][:4] == ["Arm", "Fitting", "In LeMoF's place", "Metric"]
     assert ">0.711<" in text and "fitting oof5" in text and "surrogate ECGs, which are other people's" in text
     app, text = opened(own_home_of, monkeypatch, arm="encoders fine-tuned")
-    assert [one.label for one in app.button_group][:2] == ["Arm", "Metric"], "one fitting, one preset: nothing to choose"
+    assert [one.label for one in app.button_group][:2] == ["Arm", "Metric"], (
+        "one fitting, one preset: nothing to choose"
+    )
     assert ">0.713<" in text and "fitting holdout" in text
 
 
