@@ -79,7 +79,7 @@ class CrossAttentionConfig:
 
     def __post_init__(self) -> None:
         """Refuse heads of unequal width."""
-        if self.d % self.n_heads:
+        if not self.vectors and self.d % self.n_heads:
             raise ModelMistake(f"d must be a multiple of n_heads, however: d = {self.d}, n_heads = {self.n_heads}")
 
 

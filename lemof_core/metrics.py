@@ -73,26 +73,26 @@ def _weight_beyond(values: np.ndarray, cuts: np.ndarray, weights: np.ndarray) ->
     return below, below if np.array_equal(low, high) else upward[:, high]
 
 
-def _share_of(which: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def share_of(which: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the weighted mean (D,) of a number a sample (N,)."""
-    return np.asarray(weights @ which.astype(weights.dtype) / weights.sum(1))
+    return np.asarray(weights @ which.astype(np.result_type(weights, np.float32)) / weights.sum(1))
 
 
 def _accuracy(y: np.ndarray, p: np.ndarray, weights: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    return _share_of((p >= cut) == (y == 1), weights)
+    return share_of((p >= cut) == (y == 1), weights)
 
 
 def _macro_f1(y: np.ndarray, p: np.ndarray, weights: np.ndarray, cut: np.ndarray) -> np.ndarray:
     """Return the mean of the F1 of both classes (D,), 0 for a class without any true positive."""
     scores = []
     for truth, said in ((y == 1, p >= cut), (y == 0, p < cut)):
-        hit, wrong = _share_of(truth & said, weights), _share_of(truth ^ said, weights)
+        hit, wrong = share_of(truth & said, weights), share_of(truth ^ said, weights)
         scores.append(2 * hit / np.maximum(2 * hit + wrong, 1e-12))
     return np.mean(scores, axis=0)
 
 
 def _brier(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return _share_of((p - y) ** 2, weights)
+    return share_of((p - y) ** 2, weights)
 
 
 def calibration_lines(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:

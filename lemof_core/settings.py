@@ -11,6 +11,7 @@ from lemof_core.encoders import default_sizes
 from lemof_core.errors import ModelMistake
 from lemof_core.fitting.fit import BETWEEN_STAGES
 from lemof_core.fusion import NETS
+from lemof_core.port_stack import FITTED, STACK_PORTS
 
 # What has an option of its own, or says what was set.
 _ELSEWHERE = ("task", "fusion", "preset", "ecg_encoder", "ehr_encoder", "fitting", "seed", "arm", "settings")
@@ -86,7 +87,8 @@ def _unread(config: RunConfig) -> Iterator[tuple[str, str]]:
     elif config.teacher == "none":
         yield "exchange", "there is no teacher to ask"
     if config.arm == "finetuned":
-        for start in ("cross.max_epochs", "cross.patience", "net.max_epochs", "net.patience"):
+        searched = crosses and config.level_choice == "cv_gain"  # pairs are compared with frozen encoders
+        for start in (*(() if searched else ("cross.max_epochs", "cross.patience")), "net.max_epochs", "net.patience"):
             yield start, "in arm finetuned tuning.max_epochs and tuning.patience hold"
     else:
         yield "tuning.", "in arm frozen no encoder learns on"
@@ -96,6 +98,11 @@ def _unread(config: RunConfig) -> Iterator[tuple[str, str]]:
         yield "cross.own_ehr_tokens", "only a search over pairs (level_choice=cv_gain) tries them"
     if config.cross.vectors:
         yield "cross.n_heads", "between vectors there is nothing to weigh"
+    if config.fusion != "lemof":
+        yield "decision.towards_cross", f"fusion {config.fusion} joins no Module 1 with Module 2"
+    if config.fusion in STACK_PORTS and config.fusion not in FITTED:
+        for field in ("link", "nonnegative", "penalties", "for_mean"):
+            yield f"decision.{field}", f"fusion {config.fusion} is a plain mean"
 
 
 def _value(text: str) -> Any:

@@ -87,6 +87,8 @@ def test_what_is_listed_can_be_set_and_its_own_value_is_no_change(name: str, run
         ({"fusion": "mmtm", "arm": "finetuned"}, "net.multi_level=true"),
         ({"fitting": "holdout"}, "n_folds=3"),
         ({}, "cross.own_ehr_tokens=false"),
+        ({"fusion": "lemof_m2"}, "decision.towards_cross=false"),
+        ({"fusion": "late"}, "decision.nonnegative=false"),
     ],
 )
 def test_what_a_run_would_not_read_is_refused_and_not_listed(run: dict[str, Any], setting: str) -> None:
@@ -99,6 +101,9 @@ def test_what_a_run_would_not_read_is_refused_and_not_listed(run: dict[str, Any]
 def test_two_settings_that_need_each_other_are_taken_together() -> None:
     found = with_settings(preset("robust"), ["decision.for_mean=false", "decision.link=prob", "cross.d=96"])
     assert found.settings == {"decision.for_mean": "false", "decision.link": "prob"}, "96 is what it was"
+    assert with_settings(preset("robust"), ["cross.vectors=true", "cross.d=50"]).cross.d == 50
+    search = preset("robust", arm="finetuned", level_choice="cv_gain")
+    assert with_settings(search, ["cross.max_epochs=2"]).cross.max_epochs == 2, "by which pairs are compared"
     with pytest.raises(ModelMistake, match="between vectors"):
         with_settings(preset("robust"), ["cross.n_heads=1", "cross.vectors=true"])
 
@@ -155,6 +160,7 @@ def test_an_encoder_has_the_sizes_that_were_set() -> None:
         (("wavenet", "tpc"), "ecg_sizes.n_layers=0"),
         (("wavenet", "tpc"), "ehr_sizes.kernel=0"),
         (("baseline", "tabnet"), "ehr_sizes.virtual_batch_size=1"),
+        (("baseline", "tabnet"), "ehr_sizes.virtual_batch_size=3"),  # whose last part of 64 rows is one row
         (("lstm", "tab_transformer"), "ecg_sizes.d_patch=1"),
     ],
 )
@@ -290,7 +296,7 @@ def test_between_vectors_what_is_asked_changes_no_answer() -> None:
             n_series=6, n_static=2, d_ecg_skip=encoded.ecg.d_summary,
         ).eval()  # fmt: skip
         out = cross(ecg_levels[2], encoded.ecg.summary(ecg_levels), ehr_levels[2], batch)
-        assert out.ecg_from_ehr.shape == out.ehr_from_ecg.shape == (5, 2, 1, 1)
+        assert out.ecg_from_ehr.shape == out.ehr_from_ecg.shape == (5, 1, 1, 1)
         with torch.no_grad():
             cross.ecg_asks.query.weight.mul_(-7)
             cross.ehr_asks.query.weight.zero_()

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from lemof_core.benchmark.cells import Cell
 from lemof_core.benchmark.measure import Outcome
-from lemof_core.metrics import MIN_EVENTS, Weighted, estimates, paired_difference, weighted_auroc
+from lemof_core.metrics import MIN_EVENTS, Weighted, estimates, paired_difference, share_of, weighted_auroc
 
 LEFT_OUT = ("cal_intercept",)
 AGAINST = "lemof robust"
@@ -85,12 +85,7 @@ def _comparisons(
     """Yield AUROC and ACC at .5; not ACC at the tuned cut, whose noise (few cal patients) no interval here holds."""
     yield "auroc", weighted_auroc, (lemof.logit, other.logit)
     first, second = (((one.logit >= 0) == (y == 1)).astype(float) for one in (lemof, other))
-    yield "acc_50", _share, (first, second)
-
-
-def _share(y: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the weighted share (D,) of rows that are right."""
-    return np.asarray(weights @ right.astype(weights.dtype) / weights.sum(1))
+    yield "acc_50", lambda y, right, weights: share_of(right, weights), (first, second)
 
 
 def cost_rows(outcomes: Mapping[Cell, Outcome]) -> pd.DataFrame:

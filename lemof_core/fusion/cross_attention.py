@@ -91,9 +91,9 @@ class CrossAttention(nn.Module):
             self.own_series = FeatureTokenizer(n_features=n_series, n_facts=N_SERIES_FACTS, d=d)
             self.own_static = FeatureTokenizer(n_features=n_static, n_facts=N_STATIC_FACTS, d=d)
         self.config, self.ecg_info, self.ehr_info, self.ehr_level = config, ecg_info, ehr_info, ehr_level
-        d_ehr = ehr_info.d
-        self.ecg_asks = CrossDirection(ecg_info.d, d_ehr, d=d, n_heads=config.n_heads)
-        self.ehr_asks = CrossDirection(d_ehr, ecg_info.d, d=d, n_heads=config.n_heads)
+        d_ehr, n_heads = ehr_info.d, 1 if config.vectors else config.n_heads  # heads have nothing to weigh of one token
+        self.ecg_asks = CrossDirection(ecg_info.d, d_ehr, d=d, n_heads=n_heads)
+        self.ehr_asks = CrossDirection(d_ehr, ecg_info.d, d=d, n_heads=n_heads)
         if config.residual:
             self.ecg_self, self.ehr_self = nn.Linear(ecg_info.d, d), nn.Linear(d_ehr, d)
         d_joint = 2 * d

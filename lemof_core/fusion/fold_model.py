@@ -43,12 +43,12 @@ def make_predictor(modality: str, config: RunConfig, scaler: Scaler) -> LevelPre
 
 
 def refuse_impossible_sizes(config: RunConfig, cohort: ScaledCohort, scaler: Scaler) -> None:
-    """Raise ModelMistake where an encoder of the sizes that were set cannot be built, or cannot read two rows."""
-    rows = np.arange(min(2, len(cohort.arrays.labels)))
-    for modality, name, sizes in (
-        ("ecg", config.ecg_encoder, config.ecg_sizes),
-        ("ehr", config.ehr_encoder, config.ehr_sizes),
+    """Raise ModelMistake where an encoder of the sizes that were set cannot be built, or cannot read a batch."""
+    for modality, name, sizes, n_rows in (
+        ("ecg", config.ecg_encoder, config.ecg_sizes, config.ecg_training.batch_size),
+        ("ehr", config.ehr_encoder, config.ehr_sizes, config.ehr_training.batch_size),
     ):
+        rows = np.arange(min(n_rows, len(cohort.arrays.labels)))
         if not sizes:
             continue
         try:

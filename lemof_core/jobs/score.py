@@ -27,7 +27,7 @@ def score(
 
     What was reported as stored stays: each batch of 32 is one transaction, and a killed run goes on where it was.
     Predictions stored without explanations (`explain=False`) keep their numbers and get their explanations.
-    Raises InputMistake where the store's samples have another t0 or cut than the run.
+    Raises InputMistake where the store's samples have another t0, cut or ECG link than the run.
     """
     run = read_results.run(store, run_id or read_results.newest_run(store, task))
     refuse_other_definition(store, run)
