@@ -26,13 +26,13 @@ TEACHERS = ("trees", "none")
 LINKS = ("logit", "prob")
 POOLINGS = ("own", "mean")
 Share = Annotated[float, Field(ge=0, lt=1)]
+Shift = Annotated[float, Field(ge=0, le=10)]
 Width = Annotated[int, Field(ge=1, le=4096)]
 Levels = tuple[PositiveFloat, PositiveFloat, PositiveFloat]
 Penalties = tuple[NonNegativeFloat, ...]
 _CHECKED = ConfigDict(extra="forbid", allow_inf_nan=False)  # what holds of every part that is read from JSON
-Sizes = dict[
-    str, PositiveInt | NonNegativeFloat | Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-]  # of an encoder, by the names of its arguments
+# Of an encoder, by the names of its arguments.
+Sizes = dict[str, PositiveInt | NonNegativeFloat | Annotated[tuple[PositiveInt, ...], Field(min_length=1)]]
 # What each EHR encoder was found to learn with; the others take 1e-3.
 EHR_LR = {"ft_transformer": 5e-4, "tab_transformer": 5e-4, "tabnet": 1e-2}
 
@@ -50,9 +50,7 @@ class TrainingConfig:
     weight_decay: NonNegativeFloat = 1e-4  # AdamW
     pretrain_epochs: NonNegativeInt = 0  # epochs on the auxiliary targets alone before the label is seen
     aux_weight: NonNegativeFloat = 0.0  # weight of the auxiliary loss beside the label loss
-    max_shift_s: Annotated[float, Field(ge=0, le=10)] = (
-        0.0  # each step moves the ECG in time by up to so many seconds; the paper does not
-    )
+    max_shift_s: Shift = 0.0  # each step moves the ECG in time by up to so many seconds; the paper does not
     level_weights: Levels = (1.0, 1.0, 1.0)  # what the label loss of each level counts
     balanced: bool = False  # both classes weigh the same in the loss, however rare one is
 
@@ -185,6 +183,12 @@ class RunConfig:
                 raise ModelMistake(f"{name} must be one of {', '.join(known)}, however: {getattr(self, name)!r}")
         if self.n_folds < 2:
             raise ModelMistake(f"n_folds must be at least 2, however: {self.n_folds}")
+
+    def encoder(self, modality: str) -> tuple[str, Sizes, TrainingConfig]:
+        """Return name, sizes and training of a modality's encoder."""
+        if modality == "ecg":
+            return self.ecg_encoder, self.ecg_sizes, self.ecg_training
+        return self.ehr_encoder, self.ehr_sizes, self.ehr_training
 
     def with_arm(self, arm: str) -> RunConfig:
         """Return the same run with its encoders frozen, or finetuned."""

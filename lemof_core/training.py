@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -140,25 +141,20 @@ def train_level_predictor(
             class_weights=class_weights,
         )
 
-    def val_loss_of(label_weight: float, aux_weight: float) -> Callable[[], float] | None:
-        if len(val) == 0:
-            return None
-
-        @torch.no_grad()
-        def value() -> float:
-            parts = np.array_split(val, math.ceil(len(val) / 256))
-            losses = [float(loss_of(rows, label_weight, aux_weight, False)) * len(rows) for rows in parts]
-            return sum(losses) / len(val)
-
-        return value
+    @torch.no_grad()
+    def val_loss(label_weight: float, aux_weight: float) -> float:
+        parts = np.array_split(val, math.ceil(len(val) / 256))
+        losses = [float(loss_of(rows, label_weight, aux_weight, False)) * len(rows) for rows in parts]
+        return sum(losses) / len(val)
 
     def run(phase: str, epochs: int, label_weight: float, aux_weight: float) -> History:
+        # The label loss alone decides when to stop, once the label is what is learnt.
+        watched = partial(val_loss, label_weight, 0.0 if label_weight else aux_weight)
         return fit_epochs(
             predictor,
             what=f"the {modality.upper()} encoder",
             step_loss=lambda rows: loss_of(rows, label_weight, aux_weight, True),
-            # The label loss alone decides when to stop, once the label is what is learnt.
-            val_loss=val_loss_of(label_weight, 0.0 if label_weight else aux_weight),
+            val_loss=watched if len(val) else None,
             rows=train,
             max_epochs=epochs,
             patience=config.patience,

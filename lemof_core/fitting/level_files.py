@@ -92,11 +92,7 @@ class LevelFiles:
     def _path(self, modality: str, fold: Fold, seed: int) -> Path:
         digest = self._common.copy()
         config = self.config
-        named = {
-            "ecg": (config.ecg_encoder, config.ecg_sizes, config.ecg_training),
-            "ehr": (config.ehr_encoder, config.ehr_sizes, config.ehr_training),
-        }
-        encoder, sizes, training = named[modality]
+        encoder, sizes, training = config.encoder(modality)
         made: dict[str, Any] = {"modality": modality, "encoder": encoder, "training": asdict(training), "seed": seed}
         made |= {"sizes": sizes, "own_transform": config.own_transform, "pooling": config.pooling}
         digest.update(json.dumps(made, sort_keys=True).encode())

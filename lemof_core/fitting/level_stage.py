@@ -54,7 +54,7 @@ def fit_predictor(
         return None
     torch.manual_seed(seed)
     predictor = make_predictor(modality, config, scaler)
-    training = config.ecg_training if modality == "ecg" else config.ehr_training
+    _, _, training = config.encoder(modality)
     histories = train_level_predictor(
         predictor, cohort, modality=modality, train=learn, val=check, config=training, seed=seed, on_epoch=progress
     )

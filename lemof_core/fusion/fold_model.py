@@ -25,14 +25,13 @@ from lemof_core.level_heads import LevelPredictor
 
 def make_predictor(modality: str, config: RunConfig, scaler: Scaler) -> LevelPredictor:
     """Return an untrained encoder with level heads (and auxiliary heads where the config trains on them)."""
+    name, sizes, training = config.encoder(modality)
     if modality == "ecg":
-        training = config.ecg_training
         n_aux = len(scaler.aux_names) if training.pretrain_epochs or training.aux_weight else 0
-        encoder = make_encoder("ecg", config.ecg_encoder, **config.ecg_sizes)
+        encoder = make_encoder("ecg", name, **sizes)
     else:
-        names = {"series_names": scaler.series_names, "static_names": scaler.static_names}
-        training, n_aux = config.ehr_training, 0
-        encoder = make_encoder("ehr", config.ehr_encoder, **names, **config.ehr_sizes)
+        n_aux = 0
+        encoder = make_encoder("ehr", name, series_names=scaler.series_names, static_names=scaler.static_names, **sizes)
     if config.pooling == "mean":
         low, mid, high = (replace(info, pool="mean") for info in encoder.levels)
         encoder.levels = (low, mid, high)
@@ -44,13 +43,11 @@ def make_predictor(modality: str, config: RunConfig, scaler: Scaler) -> LevelPre
 
 def refuse_impossible_sizes(config: RunConfig, cohort: ScaledCohort, scaler: Scaler) -> None:
     """Raise ModelMistake where an encoder of the sizes that were set cannot be built, or cannot read a batch."""
-    for modality, name, sizes, n_rows in (
-        ("ecg", config.ecg_encoder, config.ecg_sizes, config.ecg_training.batch_size),
-        ("ehr", config.ehr_encoder, config.ehr_sizes, config.ehr_training.batch_size),
-    ):
-        rows = np.arange(min(n_rows, len(cohort.arrays.labels)))
+    for modality in ("ecg", "ehr"):
+        name, sizes, training = config.encoder(modality)
         if not sizes:
             continue
+        rows = np.arange(min(training.batch_size, len(cohort.arrays.labels)))
         try:
             given = cohort.ecg(rows) if modality == "ecg" else cohort.ehr(rows)
             predictor = make_predictor(modality, config, scaler)
