@@ -82,7 +82,7 @@ def draw_comparison(
         tab.dataframe(table, hide_index=True, key=f"numbers-{setting}", column_config=_COLUMNS)
         tab.caption(
             "Nothing where a number is not estimable. 95 % intervals by patient bootstrap. With several seeds the "
-            "value is their mean, and the interval runs from the lowest to the highest bound of them."
+            "value is their mean, and the interval holds the noise of fitting again too."
         )
 
 

@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.forest import forest
-from dashboard.method_scores import Choice, chosen, over_seeds
+from dashboard.method_scores import Choice, chosen
 from dashboard.method_words import NOT_FUSED, contender_label, metric_label, pair_label, signed_three
 from dashboard.plain_table import plain_table
+from lemof_core.benchmark.over_seeds import over_seeds
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
 FIRST_PAIR = "wavenet|ft_transformer"  # the paper's best
@@ -53,12 +54,16 @@ def draw_differences(rows: pd.DataFrame, choice: Choice, metric: str) -> None:
     with right:
         st.html(plain_table(summary(found)))
     seeds = int(found["n_seeds"].max())
-    several = f" Mean over {seeds} seeds; the interval holds those of all seeds." if seeds > 1 else ""
+    refitted = (
+        f"Mean over {seeds} seeds: the interval holds patients and fits, not who was learnt from."
+        if seeds > 1
+        else "They do not hold the noise of fitting again."
+    )
     instead = "" if metric == wanted else f"No difference is measured in {metric_label(wanted)}. "
     st.caption(
         f"{instead}Right of the line the rival is worse. 95 % intervals by paired patient bootstrap of the same test "
-        "patients; they do not hold the noise of fitting again, and are not adjusted for the number of comparisons. "
-        f"Clearly: the interval leaves out zero. The headline leaves out what reads one modality or none.{several}"
+        f"patients, not adjusted for the number of comparisons. {refitted} "
+        "Clearly: the interval leaves out zero. The headline leaves out what reads one modality or none."
     )
 
 

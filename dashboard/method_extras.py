@@ -10,9 +10,10 @@ import streamlit as st
 
 from dashboard.charts.forest import forest
 from dashboard.measured import BY_ECG, Measured
-from dashboard.method_scores import Choice, chosen, over_seeds
+from dashboard.method_scores import Choice, chosen
 from dashboard.method_words import arm_label, contender_label, method_label, metric_label, pair_label, three
 from dashboard.plain_table import plain_table
+from lemof_core.benchmark.over_seeds import over_seeds
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
 TITLES = {
@@ -144,7 +145,7 @@ def _seeds(found: pd.DataFrame) -> str:
     if most <= 1:
         return "One seed; 95 % intervals by patient bootstrap."
     count = f"{most}" if most == least else f"{least} to {most}"
-    return f"Mean over {count} seeds; the line holds the 95 % intervals of all of them."
+    return f"Mean over {count} seeds; the line is its 95 % interval, of patients and fits."
 
 
 def _stratum(name: str) -> str:

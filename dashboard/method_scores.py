@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -36,28 +35,6 @@ def chosen(rows: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     key = [name for name in ("pair", "contender", "seed", "stratum", "metric", "against") if name in some]
     first = some.loc[unnamed.sort_values(kind="stable").index].drop_duplicates(key)
     return first.sort_index()
-
-
-def over_seeds(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """One row per `by`: the mean over seeds, their number, the lowest and the highest of them, and which they are.
-
-    Returns: by, value, lo, hi, n_seeds (with a value), seed_lo, seed_hi, seeds (list of int), and n, events where the
-        rows have them. lo and hi are the interval of a single seed, and hold the intervals of all of several.
-    Raises: ValueError where a seed stands twice, so that something else than a seed would be averaged.
-    """
-    if rows.duplicated([*by, "seed"]).any():
-        raise ValueError(f"several rows of one seed for one of {', '.join(by)}")
-    counts = {name: (name, "max") for name in ("n", "events") if name in rows}
-    parts: dict[str, Any] = {
-        "value": ("value", "mean"),
-        "lo": ("lo", "min"),
-        "hi": ("hi", "max"),
-        "n_seeds": ("value", "count"),
-        "seed_lo": ("value", "min"),
-        "seed_hi": ("value", "max"),
-        "seeds": ("seed", list),
-    }
-    return rows.groupby(list(by), sort=False).agg(**parts, **counts).reset_index()
 
 
 def wide(scores: pd.DataFrame, setting: str) -> pd.DataFrame:

@@ -22,11 +22,12 @@ from lemof_core.benchmark.cells import (
     whole_cells,
 )
 from lemof_core.benchmark.measure import Outcome
-from lemof_core.benchmark.tables import difference_rows, result_rows
+from lemof_core.benchmark.tables import cost_rows, difference_rows, result_rows
 from lemof_core.config import preset
 from lemof_core.encoders import ECG_ENCODERS, EHR_ENCODERS
 from lemof_core.fitting.fit import FUSIONS
 from lemof_core.jobs import benchmark as job
+from lemof_core.jobs.benchmark_files import DIFFERENCE
 from lemof_core.jobs.benchmark_markdown import markdown
 
 PAIR = [("resnet", "baseline")]
@@ -167,12 +168,12 @@ def test_a_result_is_a_row_a_metric_and_a_cut_that_is_not_there_gives_none() -> 
 
 def test_what_the_data_are_stands_before_the_numbers() -> None:
     y = np.arange(40) % 2.0
-    rows = result_rows(Cell("a", "b", "late"), outcome(y), y, np.arange(40), {"all": np.ones(40, dtype=bool)})
+    cell, one = Cell("a", "b", "late"), outcome(y)
+    rows = result_rows(cell, one, y, np.arange(40), {"all": np.ones(40, dtype=bool)})
     about = {"command": "c", "n_by_split": {"test": {"n": 40}}, "synthetic": False, "surrogate_ecg": True}
-    nothing = pd.DataFrame(columns=["metric"])
-    text = markdown(pd.DataFrame(rows), nothing, nothing, about)
+    text = markdown(pd.DataFrame(rows), pd.DataFrame(columns=DIFFERENCE), cost_rows({cell: one}), about)
     assert text.splitlines()[1].startswith("**Surrogate ECGs") and text.index("Surrogate") < text.index("| AUROC |")
-    assert "Mean rank" not in text and "Cost" not in text, "nothing is ranked, and no cost is known"
+    assert "Mean rank" not in text and "minus" not in text, "nothing is ranked, and nothing held against LeMoF"
 
 
 def test_groups_of_one_ecg_encoder_share_a_process_until_there_are_too_few() -> None:
@@ -184,3 +185,14 @@ def test_groups_of_one_ecg_encoder_share_a_process_until_there_are_too_few() -> 
     split = job._shares(groups("lstm+tpc", "lstm+tabnet", "lstm+baseline"), 2)
     assert sorted(len(some) for some in split) == [1, 2]
     assert len(job._shares(groups("lstm+tpc"), 4)) == 1
+
+
+def test_results_are_read_as_means_over_seeds() -> None:
+    y, everybody = np.arange(40) % 2.0, {"all": np.ones(40, dtype=bool)}
+    cells = {Cell("a", "b", "late", seed=seed): replace(outcome(y), seconds=float(seed)) for seed in (0, 1, 4)}
+    rows = [row for cell, one in cells.items() for row in result_rows(cell, one, y, np.arange(40), everybody)]
+    about = {"command": "c", "n_by_split": {"test": {"n": 40}}, "synthetic": True, "surrogate_ecg": False}
+    text = markdown(pd.DataFrame(rows), pd.DataFrame(columns=DIFFERENCE), cost_rows(cells), about)
+    results, costs = text.split("## Cost")
+    assert results.count("| late |") == 1 and "| 0, 1, 4 |" in results
+    assert "| 0, 1, 4 | 1.66667 |" in costs

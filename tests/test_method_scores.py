@@ -10,8 +10,9 @@ from dashboard.charts.beside import beside
 from dashboard.method_comparison import chart_rows, means_table, numbers_table, rank_rows, settings_table
 from dashboard.method_differences import forest_rows, summary
 from dashboard.method_extras import cost_table, ladder_rows, quality_table
-from dashboard.method_scores import Choice, chosen, compare, over_seeds, wide
+from dashboard.method_scores import Choice, chosen, compare, wide
 from dashboard.method_words import contender_label, pair_label
+from lemof_core.benchmark.over_seeds import over_seeds
 
 FROZEN = Choice("frozen", "oof5", "robust")
 PAPER = pd.DataFrame(
@@ -29,20 +30,6 @@ def scores(**values: dict[str, float | None]) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows).astype({"value": float, "lo": float, "hi": float})
     return over_seeds(chosen(frame, FROZEN), ("pair", "contender"))
-
-
-def test_seeds_are_averaged_with_their_number_and_range() -> None:
-    rows = pd.DataFrame([result(value, "auroc", seed=seed) for seed, value in ((0, 0.70), (1, 0.74), (5, 0.72))])
-    one = over_seeds(rows, ("fusion",)).iloc[0]
-    assert (one["value"], one["n_seeds"], one["seed_lo"], one["seed_hi"]) == pytest.approx((0.72, 3, 0.70, 0.74))
-    assert (one["lo"], one["hi"]) == pytest.approx((0.69, 0.75)), "the interval holds those of all seeds"
-    assert one["seeds"] == [0, 1, 5]
-
-
-def test_what_is_not_a_seed_is_never_averaged() -> None:
-    rows = pd.DataFrame([result(0.70, "auroc", arm="frozen"), result(0.74, "auroc", arm="finetuned")])
-    with pytest.raises(ValueError, match="several rows of one seed"):
-        over_seeds(rows, ("fusion",))
 
 
 def test_rows_of_another_arm_or_fitting_are_left_out_and_presets_are_told_apart() -> None:

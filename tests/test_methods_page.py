@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import published
 from dashboard.measured import read_measured
+from lemof_core.benchmark.over_seeds import over_seeds
 
 __all__ = ["pages_stores"]
 
@@ -112,7 +113,7 @@ def test_differences_count_the_pairs_in_which_lemof_is_clearly_ahead(
     rows = rows[(rows["arm"] == "frozen") & (rows["metric"] == "auroc") & (rows["variant"] == "")]
     rows = rows[~rows["fusion"].isin(["ecg_only", "ehr_only", "boosted", "majority"])]  # they fuse nothing
     by = ["ecg_encoder", "ehr_encoder", "fusion"]
-    bounds = rows.groupby(by).agg(lo=("lo", "min"), hi=("hi", "max"))
+    bounds = over_seeds(rows, by)
     clear, behind = int((bounds["lo"] > 0).sum()), int((bounds["hi"] < 0).sum())
     _, text = opened(measured_home, monkeypatch)
     counted = f"clearly ahead in {clear} and clearly behind in {behind} of {len(bounds)} paired comparisons"

@@ -13,13 +13,14 @@ from dashboard.measured import BY_ECG, TABLES, About, Measured
 from dashboard.method_comparison import draw_comparison
 from dashboard.method_differences import FIRST_PAIR, draw_differences
 from dashboard.method_extras import TITLES, draw_cost, draw_ladder, draw_quality
-from dashboard.method_scores import Choice, chosen, over_seeds, printed
+from dashboard.method_scores import Choice, chosen, printed
 from dashboard.method_sets import Grid, choose, choose_grid, grids
 from dashboard.method_words import AS_PRINTED, RANKED, SOURCES, arm_label, metric_label, pair_label
 from dashboard.plain_table import plain_table
 from dashboard.provenance import no_cohort, style
 from dashboard.session import banners, selected_run, stamp
 from dashboard.wording import Definition
+from lemof_core.benchmark.over_seeds import over_seeds
 
 URL: dict[str, Any] = {"bind": "query-params"}
 

@@ -27,7 +27,7 @@ from lemof_core.jobs.progress import Report
 from lemof_core.metrics import bootstrap_weights
 
 MANY = 200_000  # test rows over all cells from which on intervals are worth a process each
-_DIFFERENCE = [*CELL_FIELDS, "stratum", "against", "metric", "n", "value", "lo", "hi"]
+DIFFERENCE = [*CELL_FIELDS, "stratum", "against", "metric", "n", "value", "lo", "hi"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def write_table(parts: Sequence[Part], command: str, target: Path, progress: Rep
     rows = [row for results, _ in found for row in results]
     differences = [row for _, rows_of in found for row in rows_of]
     target.mkdir(parents=True, exist_ok=True)
-    results, against = _frame(rows), _frame(differences, _DIFFERENCE)
+    results, against = _frame(rows), _frame(differences, DIFFERENCE)
     results.to_csv(target / "results.csv", index=False, float_format="%.5f")
     against.to_csv(target / "differences.csv", index=False, float_format="%.5f")
     costs = (
