@@ -88,8 +88,10 @@ def task_definition(store: Store, task: str = "los") -> dict[str, Any]:
     """What the task's samples predict: task, t0_hours, cut_hours, rules. Raises: InputMistake for an unknown task."""
     with store.reading() as conn:
         row = conn.execute(select(task_table).where(task_table.c.task == task)).mappings().first()
+        known = conn.execute(select(task_table.c.task).order_by(task_table.c.task)).scalars().all()
     if row is None:
-        raise InputMistake(f"the store holds no cohort of task {task!r}: run `lemof ingest` first")
+        what = f"known: {', '.join(known)}" if known else "run `lemof ingest` first"
+        raise InputMistake(f"the store holds no cohort of task {task!r}: {what}")
     return dict(row)
 
 

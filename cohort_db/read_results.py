@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Float, Select, Table, cast, func, literal_column, select
 
+from cohort_db import read
 from cohort_db.arrays import ArrayStore
 from cohort_db.errors import InputMistake
 from cohort_db.frames import frame_of
@@ -39,11 +40,12 @@ def runs(store: Store, task: str | None = None) -> pd.DataFrame:
 
 
 def newest_run(store: Store, task: str = "los") -> str:
-    """The run_id of the task's newest run. Raises: InputMistake when there is none."""
+    """The run_id of the task's newest run. Raises: InputMistake when there is none, or no cohort of the task."""
     query = select(run_table.c.run_id).where(run_table.c.task == task)
     with store.reading() as conn:
         found = conn.execute(query.order_by(run_table.c.created_at.desc(), run_table.c.run_id).limit(1)).scalar()
     if found is None:
+        read.task_definition(store, task)
         raise InputMistake(f"the store holds no run of task {task!r}: run `lemof train` first")
     return str(found)
 
@@ -52,7 +54,8 @@ def run(store: Store, run_id: str) -> dict[str, Any]:
     """All facts of a run: the columns of table run. Raises: UnknownRun."""
     row = _first(store, select(run_table).where(run_table.c.run_id == run_id))
     if row is None:
-        raise UnknownRun(f"the store holds no run {run_id}")
+        known = ", ".join(runs(store)["run_id"].head(5)) or "none"
+        raise UnknownRun(f"the store holds no run {run_id}; it holds: {known}")
     return row
 
 

@@ -36,6 +36,7 @@ class About:
 
     Attributes:
         n_by_split: samples of each split.
+        not_estimable: what of which models could not be fitted, and why.
         p_x: AUROC of the generator's own probability; practical_limit: of boosting on the true parameters and the
             record. None where there is no truth.
     """
@@ -47,6 +48,7 @@ class About:
     surrogate_ecg: bool
     n_by_split: dict[str, int]
     notes: tuple[str, ...]
+    not_estimable: tuple[str, ...]
     p_x: float | None
     practical_limit: float | None
 
@@ -144,6 +146,7 @@ def _parsed(found: dict[str, Any]) -> About:
         surrogate_ecg=bool(found.get("surrogate_ecg", False)),  # files of an older program do not say it
         n_by_split={str(split): _count(n) for split, n in found["n_by_split"].items()},
         notes=tuple(str(note) for note in found["notes"]),
+        not_estimable=tuple(str(line) for line in found.get("not_estimable", ())),  # files of 2026-11 have none
         p_x=None if p_x is None else float(p_x["value"]),
         practical_limit=None if limit is None else float(limit),
     )

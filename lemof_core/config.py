@@ -21,6 +21,7 @@ from lemof_core.errors import ModelMistake
 PRESETS = ("robust", "paper")
 FITTINGS = ("oof5", "holdout", "naive")
 ARMS = ("frozen", "finetuned")
+MAX_SEED = 2**31 - 1  # what is added to it below stays within the 32 bits that scikit-learn takes
 LEVEL_CHOICES = ("cv_gain", "k_star", "fixed", "random")
 TEACHERS = ("trees", "none")
 LINKS = ("logit", "prob")
@@ -149,7 +150,7 @@ class RunConfig:
     ecg_encoder: str = "resnet"
     ehr_encoder: str = "ft_transformer"
     fitting: str = "oof5"
-    seed: NonNegativeInt = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     n_folds: PositiveInt = 5  # folds of oof fitting
     arm: str = "frozen"  # frozen: what fuses reads the levels of Stage 1; finetuned: its own encoders learn on
     level_choice: str = "k_star"  # what M2 reads: k*, the pair with the best cv_gain over M1, fixed (3, 3) or random

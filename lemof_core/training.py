@@ -96,6 +96,8 @@ def _optimiser(
 
     # NOTE[DIFF] paper (FT-Transformer): its tokenizer is not decayed. here: its matrices are, like all others.
     # because: one rule for every network; lr times decay is 5e-8 a step there.
+    # NOTE[DIFF] papers (FT-Transformer, TabTransformer, TPC): a search for lr, width and dropout, or their own. here:
+    # fixed ones, found once on patients apart. because: two cores; no encoder gets more trials than another.
     # NOTE[DIFF] paper (TabNet): Adam, 256 rows a step, up to 60 epochs. here: AdamW, 64 rows, 12 epochs, as for all
     # encoders of the record. because: what is compared is fusion, on equal terms.
     """

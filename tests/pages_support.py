@@ -306,7 +306,7 @@ def open_page(name: str, home: Path, monkeypatch: pytest.MonkeyPatch, **query: s
 def said(app: AppTest) -> str:
     """All words on the page, in its main part and its side panel."""
     parts: list[str] = []
-    for kind in ("title", "subheader", "markdown", "caption", "info", "error", "code", "button", "table"):
+    for kind in ("title", "subheader", "markdown", "caption", "info", "warning", "error", "code", "button", "table"):
         parts += [str(getattr(one, "value", None) or getattr(one, "label", "")) for one in getattr(app, kind)]
     parts += [str(one.proto.body) for one in app.get("html") if not str(one.proto.body).startswith("<style")]
     return "\n".join(parts)

@@ -25,6 +25,7 @@ from lemof_core.benchmark.measure import Outcome
 from lemof_core.config import RunConfig, preset
 from lemof_core.errors import ModelMistake
 from lemof_core.jobs import benchmark as job
+from lemof_core.jobs import benchmark_files
 from lemof_core.jobs.bridge import load_cohort
 from lemof_core.jobs.cli import app
 from lemof_core.jobs.score import score
@@ -170,6 +171,34 @@ def test_a_test_split_of_one_class_is_refused_and_an_earlier_table_stays(store: 
     with store.writing() as conn:
         conn.execute(sample.update().values(label=1))
     with pytest.raises(InputMistake, match=r"both classes in test, however: n = (\d+), events = \1; ingest more"):
+        job.benchmark(store, "table2", **how)
+    assert first == {file.name: file.read_bytes() for file in out.iterdir()}
+    store.close()
+
+
+def test_what_was_never_fitted_is_said_above_the_numbers_and_an_earlier_table_stays_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.writing() as conn:
+        conn.execute(sample.update().values(study_id=None, ecg_offset_s=None))
+    how = {**HOW, "arms": ["frozen"]}
+    out = Path(job.benchmark(store, "table2", **how)["out"])
+    about = json.loads((out / "about.json").read_text())
+    said = about["not_estimable"]
+    assert [line for line in said if line.startswith("ecg path: not estimable, n = 0 samples with an ECG to fit on (")]
+    assert "lemof_m2: not estimable without ECGs to fit on: the record's level predictions stand for it" in said
+    assert about["rules"]["ecg_link"] == "last" and len(about["datasets"]) == 1
+    assert "ecg path: not estimable" in (out / "results.md").read_text().split("## Results")[0]
+    read = read_measured(out)
+    assert read is not None and read.about.not_estimable == tuple(said)
+
+    first = {file.name: file.read_bytes() for file in out.iterdir()}
+
+    def broken(*_: Any) -> str:
+        raise RuntimeError("no space left")
+
+    monkeypatch.setattr(benchmark_files, "markdown", broken)
+    with pytest.raises(RuntimeError, match="no space left"):
         job.benchmark(store, "table2", **how)
     assert first == {file.name: file.read_bytes() for file in out.iterdir()}
     store.close()

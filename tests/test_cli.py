@@ -39,6 +39,10 @@ def lemof(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
         (["ingest", "--ehr", "empty"], "empty"),
         (["ingest", "--ehr", "no-such-folder"], "no-such-folder"),
         (["ingest", "--ehr", "empty", "--cut-days", "1"], "24 h beyond"),
+        (["settings", "--fusion", "magic"], "hyperfusion"),
+        (["settings", "--fusion", "mmtm"], "--arm finetuned"),
+        (["benchmark", "table2", "--t0-hours", "3"], "table2 does not read --t0-hours"),
+        (["benchmark", "leak", "--fitting", "naive"], "leak does not read --fitting"),
         (["train", "--set", "cross.depth=3"], "cross.n_heads"),
         (["train", "--set", "cross.d=-3"], "cross.d: Input should be greater"),
     ],
@@ -67,9 +71,28 @@ def test_a_mistake_ends_the_program_itself_in_the_same_way(tmp_path: Path) -> No
     assert [line for line in done.stderr.splitlines() if "there is no store" in line]
 
 
-def test_unknown_choices_name_the_known_ones(tmp_path: Path) -> None:
-    done = lemof("train", "--preset", "best", home=tmp_path)
-    assert done.returncode == 2 and "robust" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "known"),
+    [
+        (["train", "--preset", "best"], "robust"),
+        (["train", "--fitting", "best"], "holdout"),
+        (["train", "--arm", "both"], "finetuned"),
+        (["evaluate", "--split", "dev"], "meta"),
+        (["ingest", "--ehr", ".", "--ecg-link", "best"], "first"),
+        (["synth", "--out", "x", "--stays", "5", "--planted", "deep"], "high"),
+        (["train", "--seed", "-1"], "than or equal to 0"),
+        (["ingest", "--ehr", ".", "--seed", "-1"], "than or equal to 0"),
+        (["benchmark", "table1", "--seed", "0", "--seed", "5000000000"], "2147483647"),
+    ],
+)
+def test_choices_that_there_are_not_name_those_there_are(
+    arguments: list[str], known: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lemof", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    told = capsys.readouterr()
+    assert exit_.value.code == 2 and told.out == "" and known in told.err
 
 
 def test_what_can_be_set_is_listed_with_the_values_of_a_preset(

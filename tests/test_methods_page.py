@@ -161,10 +161,11 @@ def test_an_arm_offers_the_fittings_it_was_measured_by_and_surrogate_ecgs_are_sa
         )
     ]
     rows.append(result(0.654, "auroc", arm="frozen", **key | {"variant": "paper"}))
-    write_table(own_home_of / "benchmark" / "table1", rows, surrogate_ecg=True)
+    write_table(own_home_of / "benchmark" / "table1", rows, surrogate_ecg=True, not_estimable=["ecg path: n = 0"])
     app, text = opened(own_home_of, monkeypatch)
     assert [one.label for one in app.button_group][:4] == ["Arm", "Fitting", "In LeMoF's place", "Metric"]
     assert ">0.711<" in text and "fitting oof5" in text and "surrogate ECGs, which are other people's" in text
+    assert "Not everything could be fitted here" in text and "ecg path: n = 0" in text
     app, text = opened(own_home_of, monkeypatch, arm="encoders fine-tuned")
     assert [one.label for one in app.button_group][:2] == ["Arm", "Metric"], (
         "one fitting, one preset: nothing to choose"

@@ -17,6 +17,7 @@ from store_support import INTIME, MakeStore, add_cohort, add_scored_run, make_sq
 from cohort_db import read, read_results
 from cohort_db.errors import InputMistake
 from cohort_db.schema import ecg_record, measurement, sample
+from cohort_db.schema import task as task_table
 from cohort_db.store import Store, insert_new
 
 __all__ = ["make_sqlite", "make_store"]
@@ -106,13 +107,25 @@ def test_what_is_unknown_is_said(filled: Store) -> None:
     for ask, told, kind in (
         (lambda: read.stay(filled, 77), "the store holds no ICU stay 77", read.UnknownStay),
         (lambda: read.ecg_record(filled, 77), "the store holds no ECG 77", read.UnknownEcg),
-        (lambda: read_results.run(filled, "run-z"), "the store holds no run run-z", read_results.UnknownRun),
+        (
+            lambda: read_results.run(filled, "run-z"),
+            "the store holds no run run-z; it holds: run-a",
+            read_results.UnknownRun,
+        ),
     ):
         with pytest.raises(kind) as caught:
             ask()
         assert str(caught.value) == told
         assert isinstance(caught.value, KeyError)
         assert isinstance(caught.value, InputMistake)
+    with pytest.raises(InputMistake, match="no cohort of task 'nap': run `lemof ingest` first"):
+        read.task_definition(filled, "nap")
+    with filled.writing() as conn:
+        conn.execute(task_table.insert().values(task="los", t0_hours=24.0, cut_hours=72.0, rules={}))
+    askers: list[Callable[[Store, str], object]] = [read.task_definition, read_results.newest_run]
+    for asked in askers:
+        with pytest.raises(InputMistake, match="no cohort of task 'nap': known: los"):
+            asked(filled, "nap")
     assert read_results.prediction(filled, "run-a", "los-77") is None
     assert read_results.input_effect(filled, "run-a", "los-77") is None
 

@@ -91,6 +91,9 @@ def _origin(grid: Grid, choice: Choice) -> None:
             '<div class="lemof-banner lemof-banner-strong" role="note" data-testid="grid-banner">Measured on synthetic '
             "patients, printed for real ones: compare the order and the distances of methods, not the levels.</div>"
         )
+    lacking = list(dict.fromkeys(line for one in grid.tables.values() for line in one.about.not_estimable))
+    if lacking:
+        st.warning("Not everything could be fitted here:\n" + "\n".join(f"- {line}" for line in lacking))
     if grid.surrogate:
         st.html(
             '<div class="lemof-banner lemof-banner-strong" role="note" data-testid="surrogate-banner">Measured with '
@@ -186,7 +189,8 @@ def _limits(about: About) -> dict[str, float]:
 def _missing(grid: Grid) -> None:
     missing = [name for name in TABLES if name not in grid.tables]
     if missing and grid.tables:
-        commands = "\n".join(f"lemof benchmark {name}" for name in missing)
+        raw = {"sensitivity": " --ehr DIR --ecg DIR"}  # it ingests anew for each landmark and cut
+        commands = "\n".join(f"lemof benchmark {name}{raw.get(name, '')}" for name in missing)
         st.markdown(f"Not measured here: {', '.join(missing)}.")
         st.code(commands, language="bash")
 

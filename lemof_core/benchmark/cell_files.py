@@ -50,6 +50,7 @@ class CellFiles:
                 seconds=float(found["seconds"]),
                 n_parameters=int(found["n_parameters"]),
                 epochs=float(found["epochs"]),
+                not_estimable=json.loads(str(found["not_estimable"])) if "not_estimable" in found else {},
             )
 
     def known(self) -> list[Cell]:
@@ -80,5 +81,6 @@ class CellFiles:
                 seconds=outcome.seconds,
                 n_parameters=outcome.n_parameters,
                 epochs=outcome.epochs,
+                not_estimable=json.dumps(outcome.not_estimable),
             )
         draft.replace(path)

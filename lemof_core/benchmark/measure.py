@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ class Outcome:
     seconds: float  # of the fit; Stage 1 and its teachers, whom all share, left out
     n_parameters: int  # of one fold's networks
     epochs: float  # mean over folds of the epochs kept by what reads both modalities; NaN where nothing is trained
+    not_estimable: dict[str, str] = field(default_factory=dict)  # what of the model there is not, and why
 
 
 def measure_groups(
@@ -64,11 +66,17 @@ def _measure(
         n_grown = len(stage.teachers)  # grown at their first use: here, so that no cell's seconds hold it
         progress("teachers", n_grown, n_grown)
     for done, cell in enumerate(cells):
+        what = f"{cell.ecg_encoder} + {cell.ehr_encoder}: {cell.fusion} {cell.arm}".rstrip()
         started = time.monotonic()
-        model = fit_on(stage, cell.config())
+        model = fit_on(stage, cell.config(), progress=partial(_inside, progress, what))
         seconds = time.monotonic() - started
         keep(cell, _outcome(stage, model, test, seconds))
-        progress(f"{cell.ecg_encoder} + {cell.ehr_encoder}: {cell.fusion} {cell.arm}".rstrip(), done + 1, len(cells))
+        progress(what, done + 1, len(cells))
+
+
+def _inside(progress: Progress, cell: str, what: str, done: int, total: int) -> None:
+    """Report a step within a cell under the cell's name."""
+    progress(f"{cell}, {what}", done, total)
 
 
 def _outcome(stage: StageOne, model: LemofModel, test: np.ndarray, seconds: float) -> Outcome:
@@ -86,6 +94,7 @@ def _outcome(stage: StageOne, model: LemofModel, test: np.ndarray, seconds: floa
         seconds=round(seconds, 1),
         n_parameters=parameters_read(model),
         epochs=float(np.mean(kept)) if kept else float("nan"),
+        not_estimable=dict(model.report["not_estimable"]),
     )
 
 

@@ -42,11 +42,11 @@ def over_seeds(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         "seeds": ("seed", list),
         "_of_fits": ("value", "var"),
     }
-    squares = {
-        "below": ((rows["value"] - rows["lo"]) / _Z) ** 2,
-        "above": ((rows["hi"] - rows["value"]) / _Z) ** 2,
-    }
-    found = rows.assign(**squares).groupby(list(by), sort=False).agg(**parts, **counts).reset_index()
+    rows = rows.astype({"value": float, "lo": float, "hi": float})
+    below, above = (rows["value"] - rows["lo"]) / _Z, (rows["hi"] - rows["value"]) / _Z
+    found = (
+        rows.assign(below=below**2, above=above**2).groupby(list(by), sort=False).agg(**parts, **counts).reset_index()
+    )
     of_fits = (found.pop("_of_fits") / found["n_seeds"].where(found["n_seeds"] > 1)).fillna(0.0)
     below, above = (_half_width(found[end], of_fits, found["n_seeds"]) for end in ("lo", "hi"))
     return found.assign(lo=found["value"] - below, hi=found["value"] + above)

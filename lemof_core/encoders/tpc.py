@@ -91,6 +91,10 @@ class Tpc(Encoder):
     # because: a patient's prediction must not depend on who else is in the batch.
     # NOTE[DIFF] paper: hour of day and hour of the stay in every hour. here: the hour of the window alone. because: the
     # batch holds no clock.
+    # NOTE[DIFF] paper: values between their 5 % and 95 % quantiles go to [-1, 1], cut at 4. here: the scaling that each
+    # encoder gets. because: one scaler, so that what differs between encoders is the encoder.
+    # NOTE[DIFF] paper: learns the remaining stay in hours, by its squared logarithmic error. here: the run's label.
+    # because: it is asked what all others are asked.
     # NOTE[DIFF] paper: a head reads all channels of an hour. here: tokens are a projection of them and of the statics,
     # with LayerNorm; the head reads the last hour's, as the paper's does for a prediction at t0. because: heads and
     # attention read tokens of one width.

@@ -221,6 +221,11 @@ def _fit_report(
         report["pair_frequency"] = {f"{a}/{b}": share for (a, b), share in choice.frequency.items()}
     for path, facts in model.calibration.items():
         report["not_estimable"].update({f"{path}: {k}": v for k, v in facts.pop("not_estimable", {}).items()})
+    val = stage.splits["val"]
+    events = int(stage.cohort.arrays.labels[val].sum())
+    if min(events, len(val) - events) < 1:
+        how = "every network learns for all its epochs" if len(val) == 0 else "networks stop by the loss on one class"
+        report["not_estimable"]["early stopping"] = f"not estimable, n = {len(val)}, events = {events} in val: {how}"
     if not stage.has_ecg:
         n = len(stage.paired)
         report["not_estimable"]["ecg path"] = f"not estimable, n = {n} samples with an ECG to fit on"

@@ -106,6 +106,9 @@ def fit_joint(
     # NOTE[DIFF] paper, papers of all rivals: networks learn the labels. here (but in preset `paper`): the probabilities
     # of boosted trees that read measured quantities, on exchanged pairs. because: a few thousand labels teach a network
     # how the modalities cross only as it starts to learn them by heart; exchanged pairs are without number.
+    # NOTE[DIFF] papers of all rivals: each its own optimiser, rate, schedule, class weights and rule to stop (MedFuse a
+    # search, DrFuse Adam to the best AUPRC, MMTM three optimisers in turn). here: AdamW, one rate, batches of 64, the
+    # least loss on val. because: what is compared is how they fuse, not who was tuned longest.
     """
     cohort, tuned = samples.cohort, joint.tuned
     usable = learn

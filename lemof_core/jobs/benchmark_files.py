@@ -78,21 +78,33 @@ def write_table(parts: Sequence[Part], command: str, target: Path, progress: Rep
     found = run_all(tasks, parallel=total * max(len(part.y) for part in parts) >= MANY, progress=one_more)
     rows = [row for results, _ in found for row in results]
     differences = [row for _, rows_of in found for row in rows_of]
-    target.mkdir(parents=True, exist_ok=True)
     results, against = _frame(rows), _frame(differences, DIFFERENCE)
-    results.to_csv(target / "results.csv", index=False, float_format="%.5f")
-    against.to_csv(target / "differences.csv", index=False, float_format="%.5f")
     costs = (
         pd.concat([cost_rows(part.outcomes) for part in parts])
         .groupby(list(CELL_FIELDS), sort=False)
         .mean()
         .reset_index()
     )
-    costs.to_csv(target / "cells.csv", index=False)
     about = _about(parts, command)
-    (target / "about.json").write_text(json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    (target / "results.md").write_text(markdown(results, against, costs, about), encoding="utf-8")
+    files = {
+        "results.csv": results.to_csv(index=False, float_format="%.5f"),
+        "differences.csv": against.to_csv(index=False, float_format="%.5f"),
+        "cells.csv": costs.to_csv(index=False),
+        "about.json": json.dumps(about, indent=1, allow_nan=False) + "\n",
+        "results.md": markdown(results, against, costs, about),
+    }
+    _replace(target, files)
     return len(rows)
+
+
+def _replace(target: Path, files: Mapping[str, str]) -> None:
+    """Write the files beside those that are there, and put them in their place once all of them are written."""
+    target.mkdir(parents=True, exist_ok=True)
+    drafts = {target / name: target / f"{name}.draft" for name in files}
+    for draft, text in zip(drafts.values(), files.values(), strict=True):
+        draft.write_text(text, encoding="utf-8")
+    for file, draft in drafts.items():
+        draft.replace(file)
 
 
 def _pairs_of(part: Part) -> list[list[Cell]]:
@@ -139,7 +151,8 @@ def _about(parts: Sequence[Part], command: str) -> dict[str, Any]:
         "Rivals read the encoder's read-outs and the raw record beside the levels, and learn from the same teacher, as "
         "LeMoF robust does. boosted_measured is that teacher, and its growing is in no model's seconds. “untaught”: "
         "the network learns the labels itself.",
-        "Intervals come from the test patients alone: neither the fit's noise nor that of a tuned cut is in them.",
+        "The interval of one seed comes from the test patients alone, that of a mean over seeds from patients and "
+        "fits; the noise of a tuned cut, and of who was learnt from, is in neither.",
     ]
     synthetic = all(part.data["synthetic"] for part in parts)
     return {
@@ -148,8 +161,24 @@ def _about(parts: Sequence[Part], command: str) -> dict[str, Any]:
         "code_version": lemof_core.__version__,
         "synthetic": synthetic,
         "surrogate_ecg": any(part.data["surrogate_ecg"] for part in parts),
+        "datasets": sorted({name for part in parts for name in part.data["datasets"]}),
+        "rules": first.data["rules"],
         "n_by_split": first.data["n_by_split"],
         "p_x_auroc": {"value": first.p_x, "lo": None, "hi": None} if len(parts) == 1 and first.p_x else None,
         "practical_limit_auroc": first.limit if len(parts) == 1 else None,
+        "not_estimable": _not_estimable(parts),
         "notes": notes,
     }
+
+
+def _not_estimable(parts: Sequence[Part]) -> list[str]:
+    """Return a sentence for whatever could not be fitted: what, why, and of which fusions."""
+    of_what: dict[tuple[str, str], set[str]] = {}
+    for part in parts:
+        for cell, outcome in part.outcomes.items():
+            for what, why in outcome.not_estimable.items():
+                of_what.setdefault((what, why), set()).add(cell.fusion)
+    return [
+        f"{what}: {why}" + ("" if fusions == {what} else f" ({', '.join(sorted(fusions))})")
+        for (what, why), fusions in of_what.items()
+    ]

@@ -44,6 +44,7 @@ def markdown(results: pd.DataFrame, differences: pd.DataFrame, costs: pd.DataFra
 
 def _of_what(about: Mapping[str, Any]) -> Iterator[str]:
     n = about["n_by_split"]["test"]["n"]
+    yield from (f"**{line}**\n" for line in about.get("not_estimable", ()))
     yield "**Synthetic patients.**" if about["synthetic"] else "Patients of the store's own cohort."
     if about["surrogate_ecg"]:
         yield "**Surrogate ECGs: the waveforms are other people's, and no number here says what an ECG is worth.**"

@@ -17,8 +17,9 @@ from typing import Annotated, Any
 import typer
 
 from cohort_db.errors import InputMistake
+from cohort_db.splits import SHARES
 from cohort_db.store import Store, open_store
-from lemof_core.config import ARMS, FITTINGS, PRESETS, preset
+from lemof_core.config import ARMS, FITTINGS, MAX_SEED, PRESETS, preset
 from lemof_core.errors import ModelMistake
 from lemof_core.jobs.progress import Report, shown
 
@@ -40,7 +41,7 @@ Settings = Annotated[
 EcgEncoder = Annotated[str, typer.Option("--ecg-encoder")]
 EhrEncoder = Annotated[str, typer.Option("--ehr-encoder")]
 Fusion = Annotated[str, typer.Option("--fusion", help="lemof, its modules alone, or a rival.")]
-Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
 Preset = StrEnum("Preset", [(name, name) for name in PRESETS])  # type: ignore[misc]
 Fitting = StrEnum("Fitting", [(name, name) for name in FITTINGS])  # type: ignore[misc]
 Arm = StrEnum("Arm", [(name, name) for name in ARMS])  # type: ignore[misc]
@@ -48,6 +49,7 @@ OneArm = Annotated[Arm, typer.Option("--arm", help="What fuses reads frozen enco
 PresetName = Annotated[Preset, typer.Option("--preset", help="robust, or the paper taken literally.")]
 OneFitting = Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")]
 EcgLink = StrEnum("EcgLink", [(name, name) for name in ("last", "first")])  # type: ignore[misc]
+Split = StrEnum("Split", [(name, name) for name in SHARES])  # type: ignore[misc]
 Planted = StrEnum("Planted", [(name, name) for name in ("low", "mid", "high", "none")])  # type: ignore[misc]
 Missing = StrEnum("Missing", [(name, name) for name in ("mcar", "informative")])  # type: ignore[misc]
 
@@ -191,10 +193,12 @@ def settings(
     as_json: AsJson = False,
 ) -> None:
     """List what `lemof train --set` can set with these options, and the values that hold where it does not."""
+    from lemof_core.fitting.fit import check_fusion
     from lemof_core.settings import known_settings
 
     names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion, "arm": arm.value}
     config = preset(preset_name.value, fitting=fitting.value, **names)
+    check_fusion(config)
     _carry_out("settings", as_json, lambda report: known_settings(config))
 
 
@@ -219,7 +223,9 @@ def score(
 def evaluate(
     run: Run = None,
     task: Task = "los",
-    split: Annotated[str, typer.Option("--split", help="Part to evaluate; anything but test is in-sample.")] = "test",
+    split: Annotated[Split, typer.Option("--split", help="Part to evaluate; anything but test is in-sample.")] = (
+        Split.test  # type: ignore[attr-defined]
+    ),
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
@@ -227,7 +233,7 @@ def evaluate(
     from lemof_core.jobs import evaluate as job
 
     work = _with_store(
-        db, False, lambda store, report: job.evaluate(store, run, task=task, split=split, progress=report)
+        db, False, lambda store, report: job.evaluate(store, run, task=task, split=split.value, progress=report)
     )
     _carry_out("evaluate", as_json, work)
 
@@ -266,11 +272,16 @@ def export(
 def benchmark(
     table: Annotated[str, typer.Argument(help="table1, table2, table3, ablation, leak or sensitivity.")],
     arm: Annotated[list[Arm] | None, typer.Option("--arm", help="Which arms; default both.")] = None,
-    seed: Annotated[list[int] | None, typer.Option("--seed", help="Random seeds; repeat it for several.")] = None,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option("--seed", min=0, max=MAX_SEED, help="Random seeds; repeat it for several; default 0."),
+    ] = None,
     pair: Annotated[
         list[str] | None, typer.Option("--pair", help="Encoders, ECG+EHR; repeat it; default the table's own.")
     ] = None,
-    fitting: Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")] = Fitting.oof5,  # type: ignore[attr-defined]
+    fitting: Annotated[
+        Fitting | None, typer.Option("--fitting", help="Default oof5, which is what is reported; leak has all.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder; default benchmark/TABLE beside the store.")] = None,
     ehr: Annotated[Path | None, typer.Option("--ehr", help="sensitivity: folder of hosp/ and icu/.")] = None,
     ecg: Annotated[Path | None, typer.Option("--ecg", help="sensitivity: folder of record_list.csv.")] = None,
@@ -283,11 +294,16 @@ def benchmark(
     from lemof_core.jobs import benchmark as job
     from lemof_core.jobs import sensitivity as other
 
+    of_sensitivity = {"--ehr": ehr, "--ecg": ecg, "--t0-hours": t0_hours, "--cut-days": cut_days}
+    unread = [name for name, value in of_sensitivity.items() if value is not None and table != "sensitivity"]
+    unread += ["--fitting"] if table == "leak" and fitting is not None else []
+    if unread:
+        raise InputMistake(f"{table} does not read {', '.join(unread)}: leave it away")
     how: dict[str, Any] = {
         "arms": [one.value for one in arm or list(Arm)],
         "seeds": seed or [0],
         "pairs": [_pair(text) for text in pair] if pair else None,
-        "fitting": fitting.value,
+        "fitting": (fitting or Fitting.oof5).value,  # type: ignore[attr-defined]
         "out": out,
     }
     if table != "sensitivity":

@@ -10,20 +10,30 @@ from cohort_db.store import Store
 
 
 def list_runs(store: Store, task: str) -> dict[str, Any]:
-    """Return the runs of the task, newest first, each with how many samples it has scored."""
+    """Return the runs of the task, newest first, each with how many samples it has scored.
+
+    Raises InputMistake for a task that the store has neither runs nor samples of.
+    """
+    found = _runs(store, task)
+    if not found:
+        read.task_definition(store, task)
+    return {"runs": found}
+
+
+def _runs(store: Store, task: str) -> list[dict[str, Any]]:
     names = ("run_id", "created_at", "fusion", "preset", "ecg_encoder", "ehr_encoder", "fitting", "seed", "shipped")
     found = read_results.runs(store, task)
     rows = [
         {name: row[name] for name in names} | {"settings": row["config"].get("settings", {})}
         for row in found.to_dict("records")
     ]
-    return {"runs": [row | {"scored": len(results.scored_sample_ids(store, row["run_id"]))} for row in rows]}
+    return [row | {"scored": len(results.scored_sample_ids(store, row["run_id"]))} for row in rows]
 
 
 def status(store: Store, task: str = "los") -> dict[str, Any]:
     """Return counts of what is stored, and the next command where something is missing."""
     stays, samples = read.stays(store, task), read.samples(store, task)
-    runs = list_runs(store, task)["runs"]
+    runs = _runs(store, task)
     pending = len(pending_ecgs(store))
     out: dict[str, Any] = {
         "store": repr(store),
