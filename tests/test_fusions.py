@@ -187,6 +187,15 @@ def test_finetuning_moves_its_own_encoders_and_leaves_stage_one_alone(stage: Sta
     assert set(dict(stage.stages[0].ehr.state_dict())) == set(dict(model.folds[0].ehr.state_dict()))
 
 
+@pytest.mark.parametrize("arm", ["frozen", "finetuned"])
+def test_module_two_says_that_it_needs_an_ecg(stage: StageOne, arm: str) -> None:
+    model = model_of(stage, "lemof", arm)
+    rows = np.concatenate([TEST[stage.present[TEST]][:3], TEST[~stage.present[TEST]][:2]])
+    with pytest.raises(ModelMistake, match="Module 2 needs an ECG in every row, however: 2 of 5 rows have none"):
+        model.path_ports("both", stage.cohort.batch(rows))
+    assert np.isfinite(model.predict(stage.cohort, rows).logits).all(), "each sample on its own path"
+
+
 @pytest.mark.parametrize("fusion", sorted(STACK_PORTS))
 def test_plain_rivals_are_one_logistic_on_their_ports(stage: StageOne, fusion: str) -> None:
     model = model_of(stage, fusion, "frozen")

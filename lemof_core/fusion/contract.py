@@ -143,12 +143,16 @@ class StagedFusionNet(nn.Module, ABC):
         return loss + out.penalty if self.training else loss
 
 
-def _check_ecg(net: FusionNet | StagedFusionNet, present: Tensor) -> None:
+def refuse_absent_ecgs(what: str, present: Tensor) -> None:
+    """Raise ModelMistake where not every row (B,) has an ECG, in the name of what cannot do without."""
     n_absent = int((~present).sum())
-    if n_absent and not net.handles_missing_ecg:
-        raise ModelMistake(
-            f"{type(net).__name__} needs an ECG in every row, however: {n_absent} of {len(present)} rows have none"
-        )
+    if n_absent:
+        raise ModelMistake(f"{what} needs an ECG in every row, however: {n_absent} of {len(present)} rows have none")
+
+
+def _check_ecg(net: FusionNet | StagedFusionNet, present: Tensor) -> None:
+    if not net.handles_missing_ecg:
+        refuse_absent_ecgs(type(net).__name__, present)
 
 
 class FusedHead(nn.Module):

@@ -22,7 +22,7 @@ from lemof_core.boosted_trees import BoostedTrees
 from lemof_core.ecg_signal import LEADS, MODEL_SIG_LEN
 from lemof_core.encoders import Level, LevelInfo, run_stages
 from lemof_core.encoders.ehr_summary import raw_summary
-from lemof_core.fusion.contract import FusionInput, FusionNet, NetOutput, StagedFusionNet
+from lemof_core.fusion.contract import FusionInput, FusionNet, NetOutput, StagedFusionNet, refuse_absent_ecgs
 from lemof_core.fusion.cross_attention import CrossAttention, CrossOutput
 from lemof_core.level_heads import LevelPredictor
 from lemof_core.table_view import tabular_view
@@ -119,10 +119,14 @@ class CrossJoint(Joint):
         self.cross, self.pair = cross, pair
 
     def output(self, encoded: Encoded, **how: Any) -> CrossOutput:
-        """Return Module 2's output, attention maps included; `how` goes to it (permuted weights, say)."""
+        """Return Module 2's output, attention maps included; `how` goes to it (permuted weights, say).
+
+        Raises ModelMistake where a row has no ECG.
+        """
         return self._output(self._own_levels(encoded)[0], **how)
 
     def _output(self, own: Encoded, **how: Any) -> CrossOutput:
+        refuse_absent_ecgs("Module 2", own.ecg.present)
         ehr_level = own.ehr_levels[self.pair[1] - 1] if self.pair[1] else None
         return self.cross(own.ecg_levels[self.pair[0] - 1], own.ecg_summary, ehr_level, own.ehr, **how)
 
