@@ -22,7 +22,7 @@ _METRICS = {
 }
 _RANKED = {"auroc": "AUROC", "acc_50": "ACC at 0.5", "acc_tuned": "ACC, tuned"}
 _BUT_SEED = [name for name in CELL_FIELDS if name != "seed"]
-_SETTING = ["ecg_encoder", "ehr_encoder", "seed"]  # within which fusions are ranked
+_PAIR = ["ecg_encoder", "ehr_encoder"]  # within which fusions are ranked
 _COSTS = {"seconds": "seconds", "n_parameters": "parameters", "epochs": "epochs"}
 
 
@@ -94,15 +94,16 @@ def _shown(row: Any) -> str:
 
 
 def _ranks(results: pd.DataFrame) -> Iterator[str]:
-    """Ranks within a pair and a seed, averaged over those in which all the fusions of an arm have a number."""
+    """Ranks by the mean over seeds within a pair, averaged over pairs in which all fusions of an arm have a number."""
     own = results[(results["stratum"] == "all") & results["fusion"].isin(PAPER_FUSIONS)]
     own = own[own["variant"].isin(("", "robust")) & (own["arm"] != "")]
+    own = over_seeds(own, [*_BUT_SEED, "metric"])
     groups = own.groupby(["fitting", "arm"], sort=False) if own["fusion"].nunique() > 1 else []
 
     def rows() -> Iterator[list[str]]:
         for (fitting, arm), some in groups:
             wide = {
-                metric: some[some["metric"] == metric].pivot(index=_SETTING, columns="fusion", values="value").dropna()
+                metric: some[some["metric"] == metric].pivot(index=_PAIR, columns="fusion", values="value").dropna()
                 for metric in _RANKED
             }
             ranks = {metric: values.rank(axis=1, ascending=False).mean() for metric, values in wide.items()}
@@ -113,7 +114,7 @@ def _ranks(results: pd.DataFrame) -> Iterator[str]:
                 ]
                 yield [fitting, arm, str(len(wide["auroc"])), fusion, *means]
 
-    yield from _table(["fitting", "arm", "pairs and seeds", "fusion", *_RANKED.values()], rows())
+    yield from _table(["fitting", "arm", "pairs", "fusion", *_RANKED.values()], rows())
 
 
 def _differences(differences: pd.DataFrame) -> Iterator[str]:
