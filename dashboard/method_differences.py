@@ -53,9 +53,10 @@ def draw_differences(rows: pd.DataFrame, choice: Choice, metric: str) -> None:
         st.plotly_chart(figure, key="chart-differences", alt=f"Differences in {name}, {len(shown)} rivals", **PLAIN)
     with right:
         st.html(plain_table(summary(found)))
-    seeds = int(found["n_seeds"].max())
+    fewest, seeds = int(found["n_seeds"].min()), int(found["n_seeds"].max())
+    count = f"{fewest} to {seeds}" if fewest < seeds else str(seeds)
     refitted = (
-        f"Mean over {seeds} seeds: the interval holds patients and fits, not who was learnt from."
+        f"Mean over {count} seeds: the interval holds patients and fits, not who was learnt from."
         if seeds > 1
         else "They do not hold the noise of fitting again."
     )
