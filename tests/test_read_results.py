@@ -10,6 +10,7 @@ from store_support import MakeStore, add_cohort, add_scored_run, make_store, run
 from cohort_db import read_results
 from cohort_db.errors import InputMistake
 from cohort_db.results import add_run
+from cohort_db.schema import task as task_table
 from cohort_db.store import Store
 
 __all__ = ["make_store"]
@@ -76,5 +77,10 @@ def test_the_newest_run_comes_first(filled: Store, make_store: MakeStore) -> Non
     assert read_results.runs(filled)["config"].iloc[0] == run_row()["config"]
     assert read_results.newest_run(filled) == "run-0"
     assert read_results.newest_run(filled, "death") == "run-d"
-    with pytest.raises(InputMistake, match="run `lemof train` first"):
-        read_results.newest_run(make_store())
+    empty = make_store()
+    with pytest.raises(InputMistake, match="no cohort of task 'los': run `lemof ingest` first"):
+        read_results.newest_run(empty)
+    with empty.writing() as conn:
+        conn.execute(task_table.insert().values(task="los", t0_hours=24.0, cut_hours=72.0, rules={}))
+    with pytest.raises(InputMistake, match="no run of task 'los': run `lemof train` first"):
+        read_results.newest_run(empty)
