@@ -11,10 +11,13 @@ function readout({ t0, t1, mv0, mv1 }) {
   return `${ms} ms${rate} · ${Math.abs(mv1 - mv0).toFixed(2)} mV`;
 }
 
-function drawCaliper({ data, sheet, svg, scroll, state }) {
+function drawCaliper({ data, sheet, svg, scroll, state, host }) {
   const group = svg.querySelector(".caliper");
   group.replaceChildren();
   const { caliper } = state;
+  const march = host.querySelector(".ecg-march");
+  march.disabled = !caliper;
+  march.setAttribute("aria-pressed", String(Boolean(caliper && state.marching)));
   if (!caliper) return;
   const row = sheet.rows[caliper.row];
   const [xa, xb] = [sheet.x(caliper.t0), sheet.x(caliper.t1)];
@@ -69,6 +72,13 @@ function sendWindow({ data, state, setStateValue }, span) {
   if (JSON.stringify(span) === JSON.stringify(state.window)) return;
   state.window = span;
   setStateValue("window", span && { t0: span[0], t1: span[1], of: data.identity });
+}
+
+// Whatever chose the highlighted window, here or elsewhere on the page, Escape lets it go.
+function clearWindow({ data, state, setStateValue }) {
+  if (!data.highlight && !state.window) return;
+  state.window = null;
+  setStateValue("window", { cleared: Date.now(), of: data.identity });
 }
 
 // Python no longer holds what belonged to a drawing that is gone.
@@ -129,9 +139,15 @@ function listen(page) {
   paper.onkeyup = (event) => {
     if (event.key.startsWith("Arrow") && state.caliper) sendCaliper(page);
   };
+  const march = host.querySelector(".ecg-march");
+  march.onclick = () => {
+    state.marching = !state.marching;
+    drawCaliper(page);
+  };
   const measure = host.querySelector(".ecg-measure");
   measure.onclick = () => measure.setAttribute("aria-pressed", String(host.classList.toggle("measuring")));
   drawCaliper(page);
+  followC(page);
 }
 
 function spanned({ data, sheet }, from, to) {
@@ -147,7 +163,7 @@ function spanned({ data, sheet }, from, to) {
 }
 
 function pressKey(page, event) {
-  const { data, sheet, scroll, state } = page;
+  const { sheet, scroll, state } = page;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
   const { caliper } = state;
@@ -155,7 +171,7 @@ function pressKey(page, event) {
     state.caliper = null;
     state.marching = false;
     sendCaliper(page);
-    sendWindow(page, null);
+    clearWindow(page);
   } else if (step && caliper) {
     caliper.t1 = Math.min(Math.max(caliper.t1 + step[0] * KEY_STEP_S, 0), sheet.duration);
     caliper.mv1 += step[1] * KEY_STEP_MV;
@@ -164,13 +180,52 @@ function pressKey(page, event) {
   } else if (event.key.toLowerCase() === "m" && caliper) {
     state.marching = !state.marching;
   } else if (event.key === "Enter" && !caliper) {
-    const x = Math.max(scroll.scrollLeft, sheet.x0);
-    state.caliper = spanned(page, { x, y: sheet.rows[0].zero }, { x: x + sheet.perSecond, y: sheet.rows[0].zero });
-    sendCaliper(page);
+    placeCaliper(page);
+  } else if (event.key.toLowerCase() === "c") {
+    toggleCaliper(page);
   } else {
     return;
   }
   event.preventDefault();
   event.stopPropagation(); // Streamlit has keys of its own
   drawCaliper(page);
+}
+
+function placeCaliper(page) {
+  const { sheet, scroll, state } = page;
+  const x = Math.max(scroll.scrollLeft, sheet.x0);
+  state.caliper = spanned(page, { x, y: sheet.rows[0].zero }, { x: x + sheet.perSecond, y: sheet.rows[0].zero });
+  sendCaliper(page);
+}
+
+// ---- C, pressed anywhere on the page but in a text field ---------------------------------------------------------
+
+const followed = new WeakMap(); // paper element -> the listener of its last drawing
+
+function followC(page) {
+  const { paper } = page;
+  const press = (event) => {
+    if (!paper.isConnected) return document.removeEventListener("keydown", press, true);
+    if (event.key.toLowerCase() !== "c" || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    const path = event.composedPath();
+    const typing = path.some((on) => on.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(on.tagName ?? ""));
+    // Of several papers the first one answers, or the one that has the focus.
+    if (typing || event.defaultPrevented || path.includes(paper)) return;
+    event.preventDefault();
+    event.stopPropagation(); // Streamlit has a C of its own
+    paper.focus({ preventScroll: true });
+    toggleCaliper(page);
+    drawCaliper(page);
+  };
+  document.removeEventListener("keydown", followed.get(paper), true);
+  document.addEventListener("keydown", press, true);
+  followed.set(paper, press);
+}
+
+function toggleCaliper(page) {
+  const { state } = page;
+  if (!state.caliper) return placeCaliper(page);
+  state.caliper = null;
+  state.marching = false;
+  sendCaliper(page);
 }

@@ -1,5 +1,5 @@
-// The JSON of dashboard/ecg_payload.py comes in; ECG paper as one SVG goes out. ecg_caliper.js, joined to this file on
-// loading because Streamlit takes one script, lets the reader measure on it.
+// The JSON of dashboard/ecg_payload.py comes in; ECG paper as one SVG goes out. ecg_caliper.js lets the reader measure on
+// it, ecg_print.js brings it onto A4: both are joined to this file on loading, because Streamlit takes one script.
 // Text of a patient only ever passes through textContent and setAttribute, never through markup.
 const GAP = -32768;
 const LEFT_MM = 10; // pulse, then the first second begins on a large square
@@ -28,11 +28,14 @@ export default function (component) {
   const scrolled = kept ? paper.querySelector(".ecg-scroll")?.scrollLeft ?? 0 : 0;
   scroll.append(svg);
   nameSheet(paper, data, sheet);
-  paper.replaceChildren(scroll, drawFooter(data, sheet));
+  paper.replaceChildren(scroll);
+  const host = parentElement.querySelector(".ecg-host");
+  host.querySelector(".ecg-foot").replaceChildren(...footerParts(data, sheet));
+  drawPrint(host, data, sheet, svg);
   scroll.scrollLeft = scrolled;
   const root = paper.getRootNode();
   if (root instanceof ShadowRoot) root.host.setAttribute("data-drawn", data.stamp);
-  listen({ data, sheet, svg, scroll, paper, state, setStateValue, host: parentElement.querySelector(".ecg-host") });
+  listen({ data, sheet, svg, scroll, paper, state, setStateValue, host });
 }
 
 // ---- scale: millimetres, seconds and millivolts to pixels -------------------------------------------------------
@@ -90,11 +93,12 @@ function bytes(base64) {
 function drawSheet(data, sheet) {
   const size = { width: sheet.width, height: sheet.height };
   const svg = svgElement("svg", { ...size, viewBox: `0 0 ${sheet.width} ${sheet.height}`, "aria-hidden": "true" });
-  svg.append(drawGrid(sheet));
   const under = svgElement("g", {});
   const traces = svgElement("g", {});
   const over = svgElement("g", {});
-  svg.append(under, traces, over, svgElement("g", { class: "caliper" }));
+  const all = svgElement("g", { class: "all" });
+  all.append(drawGrid(sheet), under, traces, over, svgElement("g", { class: "caliper" }));
+  svg.append(all);
   if (data.saliency) drawSaliency(under, data, sheet);
   if (data.highlight) drawHighlight(under, data.highlight, sheet);
   if (data.attention) drawAttention(under, data.attention, sheet);
@@ -116,7 +120,7 @@ function drawSheet(data, sheet) {
       }
     });
   });
-  drawSeconds(over, sheet);
+  drawSeconds(over, data, sheet);
   return svg;
 }
 
@@ -153,6 +157,7 @@ function drawTrace(samples, data, segment, row, sheet) {
   const offset = segment.lead * data.sig_len;
   // Up to and with the next segment's first sample: consecutive windows meet without a gap.
   const last = Math.min(segment.i1, data.sig_len - 1);
+  const perMicrovolt = ((segment.inverted ? -1 : 1) * sheet.perMv) / 1000;
   let d = "";
   let pen = "M";
   for (let i = segment.i0; i <= last; i++) {
@@ -161,13 +166,14 @@ function drawTrace(samples, data, segment, row, sheet) {
       pen = "M";
       continue;
     }
-    const y = row.zero - (microvolts / 1000) * sheet.perMv;
+    const y = row.zero - microvolts * perMicrovolt;
     d += `${pen}${sheet.x(i / data.fs).toFixed(2)} ${y.toFixed(2)}`;
     pen = "L";
   }
   const trace = svgElement("path", { class: "trace", "data-lead": data.leads[segment.lead], d });
   if (segment.rhythm) trace.setAttribute("data-rhythm", "true");
   if (segment.clipped) trace.setAttribute("data-clipped", "true");
+  if (segment.inverted) trace.setAttribute("data-inverted", "true");
   return trace;
 }
 
@@ -176,7 +182,7 @@ function drawLabel(group, data, segment, row, sheet) {
   const x = sheet.x(segment.i0 / data.fs) + 1.25 * sheet.mm;
   // A row grown for one tall lead must not carry the other leads' names away from their traces.
   const y = Math.max(row.top + 13, row.zero - 12 * sheet.mm);
-  const label = svgElement("text", { class: "label", x, y }, lead);
+  const label = svgElement("text", { class: "label", x, y }, leadName(data, segment));
   const reasons = [];
   if (data.no_signal.includes(lead)) reasons.push("no signal");
   if (data.notes[lead]) reasons.push(data.notes[lead]);
@@ -185,12 +191,17 @@ function drawLabel(group, data, segment, row, sheet) {
   group.append(label);
 }
 
-function drawSeconds(group, sheet) {
-  for (let second = 0; second <= sheet.duration + 1e-9; second++) {
-    const x = sheet.x(second);
+function leadName(data, segment) {
+  return (segment.inverted ? "-" : "") + data.leads[segment.lead];
+}
+
+function drawSeconds(group, data, sheet) {
+  const end = data.start_s + sheet.duration + 1e-9;
+  for (let second = Math.ceil(data.start_s); second <= end; second++) {
+    const x = sheet.x(second - data.start_s);
     const tick = { x1: x, x2: x, y1: sheet.bottom, y2: sheet.bottom + sheet.mm };
     group.append(svgElement("line", { class: "separator", ...tick }));
-    const text = second === 0 ? "0 s" : String(second);
+    const text = second === Math.ceil(data.start_s) ? `${second} s` : String(second);
     group.append(svgElement("text", { class: "second", x: x + 3, y: sheet.height - 0.8 * sheet.mm }, text));
   }
 }
@@ -198,7 +209,7 @@ function drawSeconds(group, sheet) {
 // ---- what the model looked at: always under the trace ------------------------------------------------------------
 
 function drawSaliency(group, data, sheet) {
-  const level = bytes(data.saliency.level);
+  const level = new Int8Array(bytes(data.saliency.level).buffer);
   const binS = data.saliency.bin_share * sheet.duration;
   for (const row of sheet.rows)
     for (const segment of row.segments) {
@@ -209,9 +220,11 @@ function drawSaliency(group, data, sheet) {
         const x = sheet.x(Math.max(bin * binS, from));
         const width = sheet.x(Math.min((bin + 1) * binS, to)) - x;
         if (width <= 0) continue;
-        const band = { x, width, y: row.top, height: row.bottom - row.top, "fill-opacity": 0.12 + (0.5 * value) / 255 };
+        const opacity = 0.12 + (0.5 * Math.abs(value)) / 127;
+        const band = { x, width, y: row.top, height: row.bottom - row.top, "fill-opacity": opacity };
+        const kind = value > 0 ? "saliency raises" : "saliency lowers";
         const lead = { "data-saliency-lead": data.leads[segment.lead] };
-        group.append(svgElement("rect", { class: "saliency", ...lead, ...band }));
+        group.append(svgElement("rect", { class: kind, ...lead, ...band }));
       }
     }
 }
@@ -266,20 +279,30 @@ function nameSheet(paper, data, sheet) {
   for (const [name, value] of Object.entries(attributes)) paper.setAttribute(name, value);
 }
 
-function drawFooter(data, sheet) {
-  const scale = html("span", { class: "scale", "data-testid": "ecg-scale" }, `${data.speed} mm/s  ${data.gain} mm/mV`);
-  const footer = html("div", { class: "ecg-foot", "data-testid": "ecg-footer" }, scale);
-  const line = (text, kind) => footer.append(html("span", { class: kind }, text));
-  line(`${sheet.duration.toFixed(1)} s at ${data.fs} Hz`, "quiet");
+function footerParts(data, sheet) {
+  const parts = [];
+  const line = (text, kind, more = {}) => parts.push(html("span", { class: kind, ...more }, text));
+  line(scaleWords(data), "scale", { "data-testid": "ecg-scale" });
+  line(lengthWords(data, sheet), "quiet");
   if (data.caption) line(data.caption, "quiet");
-  const legend = (kind, text) => footer.append(html("span", {}, html("span", { class: `swatch ${kind}` }), text));
+  const legend = (kind, text) => parts.push(html("span", {}, html("span", { class: `swatch ${kind}` }), text));
   if (data.saliency) {
     const unseen = data.saliency.unseen > 0 ? `, ${percent(data.saliency.unseen)} of it outside the windows shown` : "";
-    legend("saliency", `Saliency: top ${percent(data.saliency.top)} of |value|${unseen}`);
+    legend("saliency raises", `raises`);
+    legend("saliency lowers", `lowers: saliency, top ${percent(data.saliency.top)} of |value|${unseen}`);
   }
   if (data.attention) legend("attention", "Attention: where the model looked, not why");
   if (data.n_saturated) line(`${data.n_saturated} samples beyond ±32.767 mV are drawn at that limit`, "warn");
-  return footer;
+  return parts;
+}
+
+function scaleWords(data) {
+  return `${data.speed} mm/s  ${data.gain} mm/mV`;
+}
+
+function lengthWords(data, sheet) {
+  const from = data.start_s > 0 ? `from ${data.start_s.toFixed(1)} s, ` : "";
+  return `${from}${sheet.duration.toFixed(1)} s at ${data.fs} Hz`;
 }
 
 function percent(share) {

@@ -5,7 +5,7 @@ A reader of files converts once; whoever gets the signal from it, model or page,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,18 @@ from cohort_db.errors import InputMistake
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 _MV_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "\N{MICRO SIGN}v": 1e-3, "\N{GREEK SMALL LETTER MU}v": 1e-3, "v": 1e3}
 _LEAD_OF = {lead.lower(): lead for lead in LEADS}
+_SPOILT, _LOST = {"saturated", "noisy"}, {"missing", "flat"}
 
 
 def lead_of(name: str) -> str | None:
     """Return the lead as it is written here, without regard to case and blanks around it; None for no lead."""
     return _LEAD_OF.get(name.strip().lower())
+
+
+def is_good(flags: Collection[str]) -> bool:
+    """Return whether a lead with these quality flags carries its voltage: a lost limb lead may have been derived."""
+    lost = set() if "derived" in flags else _LOST
+    return (_SPOILT | lost).isdisjoint(flags)
 
 
 def in_millivolts(

@@ -17,10 +17,11 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from cohort_db.ecg_readings import withdraw_replaced
 from cohort_db.ecg_wfdb import content_sha256, read_header, record_path
 from cohort_db.errors import InputMistake
 from cohort_db.ingest_rows import delete_of, portions
-from cohort_db.schema import dataset, ecg_measurement, ecg_record, sample
+from cohort_db.schema import dataset, ecg_measurement, ecg_reading, ecg_record, sample
 from cohort_db.store import insert_new
 
 Row = dict[str, Any]
@@ -101,6 +102,7 @@ def change_records(conn: Connection, changes: EcgChanges) -> None:
     renewed = [{name: row[name] for name in ("study_id", *of_files)} for row in changes.renewed]
     for ids in portions([row["study_id"] for row in renewed]):
         conn.execute(delete(ecg_measurement).where(ecg_measurement.c.study_id.in_(ids)))
+        withdraw_replaced(conn, ids)
     _update(conn, [row | dict.fromkeys(_FROM_PREPARATION) for row in renewed])
     relisted = ("study_id", *_FROM_LIST, "content_sha256")
     _update(conn, [{name: row[name] for name in relisted} for row in changes.relisted])
@@ -113,11 +115,11 @@ def add_records(conn: Connection, rows: list[Row], dataset_id: int) -> int:
 
 
 def remove_records(conn: Connection, study_ids: list[int]) -> None:
-    """The records are gone, with what was measured in them; samples linked to them have no ECG until rebuilt."""
+    """The records are gone, with what was measured and read in them; their samples have no ECG until rebuilt."""
     for ids in portions(study_ids):
         nothing: dict[str, Any] = {"study_id": None, "ecg_offset_s": None}
         conn.execute(update(sample).where(sample.c.study_id.in_(ids)).values(nothing))
-    for table in (ecg_measurement, ecg_record):
+    for table in (ecg_measurement, ecg_reading, ecg_record):
         delete_of(conn, table, "study_id", study_ids)
 
 

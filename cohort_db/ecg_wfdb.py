@@ -16,6 +16,7 @@ import polars as pl
 import wfdb
 from numpy.typing import NDArray
 
+from cohort_db.ecg_header_lines import MOST_HEADER_BYTES, header_lines
 from cohort_db.ecg_leads import in_millivolts
 from cohort_db.errors import InputMistake
 from cohort_db.mimic_iv import moment, whole
@@ -24,7 +25,7 @@ RECORD_LIST = "record_list.csv"
 _LIST_COLUMNS = ("subject_id", "study_id", "ecg_time", "path")
 # Bytes per sample of WFDB's uncompressed formats; compressed ones (FLAC) cannot be judged by their size.
 _SAMPLE_BYTES = {"8": 1.0, "16": 2.0, "24": 3.0, "32": 4.0, "61": 2.0, "80": 1.0, "160": 2.0, "212": 1.5}
-_COMPRESSED_FORMATS = ("508", "516", "524")
+COMPRESSED_FORMATS = ("508", "516", "524")
 _LOWEST_FS, _HIGHEST_FS, _MOST_SIGNALS = 50, 20_000, 64
 # What wfdb raises for headers that are not headers.
 _WFDB_ERRORS = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError)
@@ -98,16 +99,18 @@ def read_header(record: Path) -> EcgHeader:
     Raises: InputMistake saying in a sentence why the record cannot be used.
     """
     name = record.name
-    if not record.with_name(f"{name}.hea").is_file():
+    file = record.with_name(f"{name}.hea")
+    if not file.is_file():
         raise InputMistake(f"{name}.hea is missing")
+    with file.open("rb") as handle:
+        stated = header_lines(handle.read(MOST_HEADER_BYTES + 1), name)
     try:
         header: Any = wfdb.rdheader(str(record))
     except _WFDB_ERRORS:
         raise InputMistake(f"{name}.hea is no WFDB header") from None
-    if not isinstance(header, wfdb.Record):
-        raise InputMistake(f"{name} has several segments: only single records can be read")
-    _check_ascii(record.with_name(f"{name}.hea"))
     _check_numbers(header, name)
+    if (tuple(header.file_name), tuple(header.fmt)) != (stated.files, stated.formats):
+        raise InputMistake(f"{name}.hea can be read in two ways: its signal lines are not as WFDB writes them")
     _check_files(header, record)
     remarks = " ".join(header.comments).upper()
     return EcgHeader(
@@ -148,23 +151,19 @@ def read_signal(record: Path, *, content: str | None = None) -> EcgSignal:
     header = read_header(record)
     if content is not None and content_sha256(record, header) != content:
         raise InputMistake(f"{record.name} is not the record that was ingested: its files have changed since")
+    signal_mv, names = in_millivolts(read_samples(record, header), header.sig_name, header.units)
+    return EcgSignal(signal_mv, header.fs, names)
+
+
+def read_samples(record: Path, header: EcgHeader) -> NDArray[np.float64]:
+    """Return (sig_len, n_sig) in the header's units, NaN where invalid; raise InputMistake where that fails."""
     try:
         signal = wfdb.rdrecord(str(record)).p_signal
     except _WFDB_ERRORS:
         raise InputMistake(f"the samples of {record.name} cannot be read") from None
     if signal.shape != (header.sig_len, len(header.sig_name)):
         raise InputMistake(f"{record.name} holds {signal.shape[0]} samples, its header promises {header.sig_len}")
-    signal_mv, names = in_millivolts(signal, header.sig_name, header.units)
-    return EcgSignal(signal_mv, header.fs, names)
-
-
-def _check_ascii(file: Path) -> None:
-    """No line but a comment holds a letter that wfdb would drop in silence: it reads µV as V, a million times more."""
-    for line in file.read_bytes().splitlines():
-        if not line.startswith(b"#") and not line.isascii():
-            raise InputMistake(
-                f"{file.name} holds a letter that is not ASCII (a µ in a unit?): microvolts are written uV"
-            )
+    return np.asarray(signal, dtype=np.float64)
 
 
 def _check_numbers(header: Any, name: str) -> None:
@@ -187,13 +186,11 @@ def _check_files(header: Any, record: Path) -> None:
     needed: dict[str, float] = {}
     lines = zip(header.file_name, header.fmt, header.samps_per_frame, header.byte_offset, strict=True)
     for file_name, fmt, per_frame, offset in lines:
-        if fmt not in _SAMPLE_BYTES and fmt not in _COMPRESSED_FORMATS:
+        if fmt not in _SAMPLE_BYTES and fmt not in COMPRESSED_FORMATS:
             raise InputMistake(f"{record.name}.hea names the signal format {fmt}, which cannot be read")
         samples = header.sig_len * (per_frame or 1) * _SAMPLE_BYTES.get(fmt, 0.0)
         needed[file_name] = needed.get(file_name, float(offset or 0)) + samples
     for file_name, n_bytes in needed.items():
-        if Path(file_name).name != file_name:
-            raise InputMistake(f"{record.name}.hea names the file {file_name}, which is not beside it")
         file = record.with_name(file_name)
         if not file.is_file():
             raise InputMistake(f"{file_name} is missing")

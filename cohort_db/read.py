@@ -6,6 +6,7 @@ What one patient's course holds is asked of `read_course`, whose functions are g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -44,6 +45,7 @@ from cohort_db.schema import (
 )
 from cohort_db.schema import task as task_table
 from cohort_db.store import Store
+from cohort_db.variables import CRITICAL, catalogue
 
 __all__ = [
     "UnknownEcg",
@@ -61,6 +63,7 @@ __all__ = [
     "measurements",
     "samples",
     "stay",
+    "stay_in_task",
     "stays",
     "task_definition",
     "variables",
@@ -79,9 +82,19 @@ def datasets(store: Store) -> pd.DataFrame:
 
 def variables(store: Store) -> pd.DataFrame:
     """One row per variable in the order of variables.csv: variable_id, name, label, unit, kind, panel, low, high,
-    ref_low, ref_high, ref_low_f, ref_high_f, ref_source, decimals."""
+    ref_low, ref_high, ref_low_f, ref_high_f, ref_source, decimals, crit_low, crit_high, crit_source.
+
+    A store that was ingested before there were critical limits gets this program's: they judge, they change no row.
+    """
     with store.reading() as conn:
-        return frame_of(conn, select(variable).order_by(variable.c.variable_id))
+        found = frame_of(conn, select(variable).order_by(variable.c.variable_id))
+    if found["crit_source"].isna().all():
+        known = {(one.name, one.unit): one for one in catalogue()}
+        own = [known.get(key) for key in zip(found["name"], found["unit"], strict=True)]
+        for column in CRITICAL:
+            limits = [getattr(one, column, None) for one in own]
+            found[column] = pd.Series(limits, found.index, dtype=found[column].dtype)
+    return found
 
 
 def task_definition(store: Store, task: str = "los") -> dict[str, Any]:
@@ -109,21 +122,30 @@ def samples(store: Store, task: str = "los") -> pd.DataFrame:
         return frame_of(conn, query, optional=_OF_SPLIT_OR_ECG)
 
 
-def stays(store: Store, task: str = "los") -> pd.DataFrame:
+def stays(store: Store, task: str = "los", *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Every ICU stay, by stay_id, also those outside the cohort; a stay with several samples has a row for each.
 
     Columns: those of `samples` (from sample_id to ecg_array_row absent where the stay has no sample; split is the
     patient's), then rule (the attrition rule that left the stay out, else None) and in_cohort (bool).
+
+    Args:
+        columns: these alone, which at 100,000 stays saves most of the time.
     """
-    left_out = and_(exclusion.c.task == task, exclusion.c.stay_id == stay_table.c.stay_id)
-    query = (
-        _people(task, outer=True)
-        .add_columns(exclusion.c.rule, sample.c.sample_id.is_not(None).label("in_cohort"))
-        .outerjoin(exclusion, left_out)
-        .order_by(stay_table.c.stay_id, sample.c.sample_id)
-    )
+    query = _stays(task).order_by(stay_table.c.stay_id, sample.c.sample_id)
+    if columns is not None:
+        query = query.with_only_columns(*(query.selected_columns[name] for name in columns))
     with store.reading() as conn:
         return frame_of(conn, query, optional=_OF_SPLIT_OR_ECG | _OF_SAMPLE | {"rule"})
+
+
+def stay_in_task(store: Store, stay_id: int, task: str = "los") -> dict[str, Any]:
+    """One row of `stays` as a dict, read by index; of a stay with several samples, the first. Raises: UnknownStay."""
+    query = _stays(task).where(stay_table.c.stay_id == stay_id).order_by(sample.c.sample_id).limit(1)
+    with store.reading() as conn:
+        row = conn.execute(query).mappings().first()
+    if row is None:
+        raise UnknownStay(f"the store holds no ICU stay {stay_id}")
+    return dict(row)
 
 
 def stay(store: Store, stay_id: int) -> dict[str, Any]:
@@ -197,6 +219,13 @@ def _stay_with_facts() -> Any:
         .join(dataset, dataset.c.dataset_id == subject.c.dataset_id)
         .join(admission, admission.c.hadm_id == stay_table.c.hadm_id)
     )
+
+
+def _stays(task: str) -> Select[Any]:
+    """The columns of `stays`, in no order."""
+    left_out = and_(exclusion.c.task == task, exclusion.c.stay_id == stay_table.c.stay_id)
+    found = _people(task, outer=True).outerjoin(exclusion, left_out)
+    return found.add_columns(exclusion.c.rule, sample.c.sample_id.is_not(None).label("in_cohort"))
 
 
 def _people(task: str, *, outer: bool) -> Select[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Float, Select, Table, cast, func, literal_column, select
+from sqlalchemy import Connection, Executable, Float, Select, Table, cast, func, literal_column, select
 
 from cohort_db import read
 from cohort_db.arrays import ArrayStore
@@ -21,9 +21,11 @@ from cohort_db.read_course import UnknownId
 from cohort_db.schema import array_ref, ingest_step, level_choice, level_score, metric, sample, stage_weight
 from cohort_db.schema import branch_value as branch_table
 from cohort_db.schema import calibration as calibration_table
+from cohort_db.schema import conformal as conformal_table
 from cohort_db.schema import input_effect as effect_table
 from cohort_db.schema import prediction as prediction_table
 from cohort_db.schema import run as run_table
+from cohort_db.schema import trust as trust_table
 from cohort_db.store import Store
 
 
@@ -63,6 +65,17 @@ def calibrations(store: Store, run_id: str) -> pd.DataFrame:
     """One row per path (both, ehr): path, slope, intercept, threshold, n, events, base_logit, base_p, base_rate,
     n_base (Int64)."""
     return _of_run(store, calibration_table, run_id)
+
+
+def conformals(store: Store, run_id: str) -> pd.DataFrame:
+    """One row per path and class: path, label, alpha, n, cutoff (NaN where n was too small)."""
+    return _of_run(store, conformal_table, run_id)
+
+
+def trust(store: Store, run_id: str, sample_id: str) -> pd.DataFrame:
+    """The checks of a prediction's attributions, one row per modality: modality, deleted_salient, deleted_random,
+    deleted_random_most, n_random, rank_correlation (NaN: constant); empty where none was explained."""
+    return _of_run(store, trust_table, run_id, sample_id)
 
 
 def level_choices(store: Store, run_id: str) -> pd.DataFrame:
@@ -147,7 +160,7 @@ def revision(store: Store) -> str:
     """
     metrics = [func.round(cast(1e9, Float) * metric.c[name]) for name in ("value", "lo", "hi")]
     counted = [func.sum(column) for column in (*metrics, metric.c.n, metric.c.events)]
-    queries = [
+    queries: list[Executable] = [
         select(ingest_step).order_by(*ingest_step.primary_key.columns),
         select(array_ref.c.owner, array_ref.c.name, array_ref.c.sha256).order_by(*array_ref.primary_key.columns),
         select(func.count(), func.max(run_table.c.created_at)).select_from(run_table),
@@ -158,7 +171,30 @@ def revision(store: Store) -> str:
         # Predictions are only ever added; PostgreSQL has no row number to ask for.
         newest = func.max(literal_column("rowid")) if conn.dialect.name == "sqlite" else func.count()
         queries.append(select(newest).select_from(prediction_table))
-        found = [tuple(row) for query in queries for row in conn.execute(query)]
+        return _hash_of(conn, queries)
+
+
+def cohort_revision(store: Store) -> str:
+    """A text that changes whenever a job changes stays, samples, splits or prepared ECGs, and with no run's work."""
+    of_dataset = array_ref.c.owner.startswith("dataset:")
+    queries: list[Executable] = [
+        select(ingest_step).order_by(*ingest_step.primary_key.columns),
+        select(array_ref.c.owner, array_ref.c.name, array_ref.c.sha256)
+        .where(of_dataset)
+        .order_by(*array_ref.primary_key.columns),
+    ]
+    with store.reading() as conn:
+        return _hash_of(conn, queries)
+
+
+def n_predictions(store: Store, run_id: str) -> int:
+    """How many samples the run has scored: as predictions are only ever added, it changes with them."""
+    with store.reading() as conn:
+        return int(conn.execute(select(func.count()).where(prediction_table.c.run_id == run_id)).scalar_one())
+
+
+def _hash_of(conn: Connection, queries: list[Executable]) -> str:
+    found = [tuple(row) for query in queries for row in conn.execute(query)]
     return hashlib.sha256(repr(found).encode()).hexdigest()
 
 

@@ -21,6 +21,7 @@ from cohort_db.errors import InputMistake
 from cohort_db.schema import (
     branch_value,
     calibration,
+    conformal,
     input_effect,
     level_choice,
     level_score,
@@ -30,6 +31,7 @@ from cohort_db.schema import (
     stage_weight,
 )
 from cohort_db.schema import run as run_table
+from cohort_db.schema import trust as trust_table
 from cohort_db.store import Store
 
 # The same run fitted again has other clock times, and these alone may differ.
@@ -46,6 +48,7 @@ def add_run(
     calibrations: Sequence[Mapping[str, Any]],
     level_choices: Sequence[Mapping[str, Any]],
     stage_weights: Sequence[Mapping[str, Any]],
+    conformals: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """The run and what it was fitted to are stored; nothing changed where the same run was stored before.
 
@@ -55,7 +58,7 @@ def add_run(
     Raises: InputMistake where another run has that run_id.
     """
     parts = [(run_table, [run]), (calibration, calibrations), (level_choice, level_choices)]
-    parts.append((stage_weight, stage_weights))
+    parts += [(stage_weight, stage_weights), (conformal, conformals)]
     run_id = str(run.get("run_id", ""))
     with store.writing() as conn:
         given = [(table, [{**row, "run_id": run_id} for row in rows]) for table, rows in parts]
@@ -78,6 +81,7 @@ def add_scored(
     branch_values: pd.DataFrame,
     input_effects: pd.DataFrame,
     arrays: Mapping[str, NDArray[Any]],
+    trust: pd.DataFrame | None = None,
 ) -> None:
     """The predictions of a batch of samples, their explanations and their array rows are stored, all or nothing.
 
@@ -89,7 +93,8 @@ def add_scored(
         in `predictions`, or arrays that do not go with each other.
     """
     sample_ids = [str(sample_id) for sample_id in predictions["sample_id"]]
-    explained = ((level_score, level_scores), (branch_value, branch_values), (input_effect, input_effects))
+    explained = [(level_score, level_scores), (branch_value, branch_values), (input_effect, input_effects)]
+    explained += [] if trust is None else [(trust_table, trust)]
     _check_samples(sample_ids, [(table.name, frame) for table, frame in explained])
     with store.writing() as conn:
         _check_new(conn, run_id, sample_ids)
@@ -107,6 +112,7 @@ def add_explained(
     predictions: pd.DataFrame,
     input_effects: pd.DataFrame,
     arrays: Mapping[str, NDArray[Any]],
+    trust: pd.DataFrame | None = None,
 ) -> None:
     """Predictions that were stored without explanations have them, all or nothing; their numbers stay.
 
@@ -116,7 +122,8 @@ def add_explained(
     Raises: InputMistake for a sample that is not stored, is explained already, or whose stored logit is another one.
     """
     sample_ids = [str(sample_id) for sample_id in predictions["sample_id"]]
-    _check_samples(sample_ids, [(input_effect.name, input_effects)])
+    explained = [(input_effect, input_effects)] + ([] if trust is None else [(trust_table, trust)])
+    _check_samples(sample_ids, [(table.name, frame) for table, frame in explained])
     own = prediction.c.run_id == run_id
     with store.writing() as conn:
         query = select(prediction.c.sample_id, prediction.c.logit, prediction.c.array_row)
@@ -132,7 +139,8 @@ def add_explained(
         change = update(prediction).where(own, prediction.c.sample_id == bindparam("key"))
         rows = [{"key": key, "at": at} for key, at in zip(sample_ids, array_rows, strict=True)]
         conn.execute(change.values(array_row=bindparam("at")), rows)
-        _insert_all(conn, input_effect, _rows(input_effects, run_id=run_id))
+        for table, frame in explained:
+            _insert_all(conn, table, _rows(frame, run_id=run_id))
 
 
 def unexplained_sample_ids(store: Store, run_id: str) -> set[str]:

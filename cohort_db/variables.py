@@ -17,6 +17,8 @@ from typing import Any
 import polars as pl
 
 CATALOGUE_FILE = Path(__file__).with_name("variables.csv")
+# At or below crit_low, at or above crit_high somebody is called at once; empty where no source gives a limit.
+CRITICAL = ("crit_low", "crit_high", "crit_source")
 # Spellings of one unit, all lower case without blanks; a unit that is not listed stands for itself.
 _SPELLINGS = {
     "f": "°f",
@@ -66,6 +68,9 @@ class Variable:
     ref_low_f: float | None
     ref_high_f: float | None
     ref_source: str | None
+    crit_low: float | None
+    crit_high: float | None
+    crit_source: str | None
     decimals: int
 
     def reference(self, sex: str) -> tuple[float | None, float | None]:
@@ -85,7 +90,7 @@ def catalogue() -> tuple[Variable, ...]:
 def variable_rows() -> list[dict[str, Any]]:
     """Return the rows of the table `variable`."""
     names = "variable_id name label unit kind panel low high ref_low ref_high ref_low_f ref_high_f ref_source decimals"
-    return [{name: getattr(variable, name) for name in names.split()} for variable in catalogue()]
+    return [{name: getattr(variable, name) for name in (*names.split(), *CRITICAL)} for variable in catalogue()]
 
 
 def canonical_unit(unit: pl.Expr) -> pl.Expr:
@@ -161,5 +166,8 @@ def _variable(number: int, row: dict[str, str]) -> Variable:
         ref_low_f=maybe("ref_low_f"),
         ref_high_f=maybe("ref_high_f"),
         ref_source=row["ref_source"] or None,
+        crit_low=maybe("crit_low"),
+        crit_high=maybe("crit_high"),
+        crit_source=row["crit_source"] or None,
         decimals=int(row["decimals"]),
     )

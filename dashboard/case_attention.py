@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,8 @@ from dashboard.charts.attention import attention_figure, token_order
 from dashboard.queries_case import Attention, Case
 
 N_TOKENS = 20
+CLEARED = "case_window_cleared"
+CLICKED = "case_window_clicked"  # the window that was clicked on the paper last
 NOT_WHY = "Attention shows where the model looked, not why."
 _SPECIAL = {"CLS": "Summary token"}
 
@@ -38,9 +41,31 @@ def chosen_highlight(attention: Attention | None, variables: pd.DataFrame) -> tu
     return None if window is None else (attention.edges_s[window], attention.edges_s[window + 1])
 
 
+def chosen_variable(attention: Attention | None, variables: pd.DataFrame) -> str | None:
+    """Return the variable of the chosen token, else the one that the chosen window looked at most; None without a
+    choice, or where a token is no variable. It is marked in the flowsheet."""
+    if attention is None:
+        return None
+    labels, asked = token_labels(attention.tokens, variables), _asked("token")
+    if asked in labels:
+        token = attention.tokens[labels.index(asked)]
+    elif (window := _chosen_window(attention)) is not None:
+        token = attention.tokens[int(np.argmax(attention.ecg_from_ehr[window]))]
+    else:
+        return None
+    return token if token in variables.index else None
+
+
 def _asked(key: str) -> str:
-    """Return a choice from its widget, else from the URL of the first run."""
-    return str(st.session_state.get(key) or st.query_params.get(key, ""))
+    """Return a choice from its widget, from the URL alone where the widget was not drawn yet."""
+    chosen = st.session_state[key] if key in st.session_state else st.query_params.get(key)
+    return str(chosen or "")
+
+
+def let_go() -> None:
+    """No window and no token is chosen; their widgets take themselves out of the URL when they are drawn."""
+    st.session_state["window"] = st.session_state["token"] = None
+    st.session_state.pop(CLICKED, None)
 
 
 def _window_names(attention: Attention) -> list[str]:
@@ -53,11 +78,17 @@ def _chosen_window(attention: Attention) -> int | None:
     return names.index(asked) if asked in names else None
 
 
-def follow_click(clicked: tuple[float, float] | None, attention: Attention | None) -> None:
-    """A window clicked on the paper is the chosen one, once: the list beside the maps may choose another later."""
-    if clicked is None or attention is None or st.session_state.get("case_window_clicked") == clicked:
+def follow_click(clicked: tuple[float, float] | None, cleared: float | None, attention: Attention | None) -> None:
+    """A window clicked on the paper is the chosen one, once: the list beside the maps may choose another later.
+    Escape on the paper lets window and token go."""
+    if cleared is not None and st.session_state.get(CLEARED) != cleared:
+        st.session_state[CLEARED] = cleared
+        if st.session_state.get("window") or st.session_state.get("token"):
+            let_go()
+            st.rerun()
+    if clicked is None or attention is None or st.session_state.get(CLICKED) == clicked:
         return
-    st.session_state["case_window_clicked"] = clicked
+    st.session_state[CLICKED] = clicked
     middle = (clicked[0] + clicked[1]) / 2
     window = int(np.searchsorted(attention.edges_s, middle)) - 1
     if 0 <= window < len(attention.edges_s) - 1:
@@ -92,17 +123,28 @@ def attention_panel(case: Case, attention: Attention | None, variables: pd.DataF
     sentences = chosen_sentences(attention, labels, row, window)
     if sentences:
         st.html(f'<div class="case-sentence" data-testid="attention-choice">{html.escape(sentences)}</div>')
+    key = f"case-attention-chart-{case.stay_id}-{case.run_id}"
     st.plotly_chart(
         attention_figure(
             attention.ecg_from_ehr, attention.ehr_from_ecg, attention.edges_s, labels, order, token=row, window=window
         ),
         width="stretch",
         theme="streamlit",
-        key="case-attention-chart",
+        key=key,
+        on_select=partial(_choose_cell, key, labels, _window_names(attention)),
+        selection_mode="points",
         config={"displayModeBar": False},
         alt=f"Attention of {len(attention.edges_s) - 1} ECG windows and {len(order)} health record tokens. {NOT_WHY}",
     )
     _footnote(attention, len(order))
+
+
+def _choose_cell(key: str, labels: Sequence[str], windows: Sequence[str]) -> None:
+    """The cell that was clicked in either map is the chosen token and window; a click beside all cells clears both."""
+    points = st.session_state[key].selection.points
+    chosen = points[0]["customdata"] if points else None
+    st.session_state["token"] = labels[int(chosen[1])] if chosen else None
+    st.session_state["window"] = windows[int(chosen[0])] if chosen else None
 
 
 def chosen_sentences(attention: Attention, labels: Sequence[str], token: int | None, window: int | None) -> str:

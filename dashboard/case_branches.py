@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.case_baseline import COHORT, Baseline
 from dashboard.case_panel import panel_title
 from dashboard.case_reasons import SHOWN_AS_ZERO
 from dashboard.charts.waterfall import Scale, port_label, steps, sum_in_words, waterfall
@@ -16,10 +18,12 @@ from dashboard.queries_case import Case
 from dashboard.wording import signed
 
 
-def branches_panel(case: Case) -> None:
+def branches_panel(case: Case, baselines: Mapping[str, Callable[[], Baseline]]) -> None:
     """Draw the waterfall: what the raw modalities did where that is stored, or the levels on the chosen scale.
 
     Nothing where the case was not scored.
+    Args:
+        baselines: what else the levels may be held against than the run's own background, by name.
     """
     if case.prediction is None or case.calibration is None or case.branches.empty:
         return
@@ -27,9 +31,13 @@ def branches_panel(case: Case) -> None:
     scale: Scale = "probability" if not effect and _chosen("scale", "log-odds") == "probability" else "log-odds"
     base = float(case.calibration["base_p" if scale == "probability" else "base_logit"])
     total = float(case.prediction["p" if scale == "probability" else "logit"])
-    drawn = case.branches
+    drawn, against = case.branches, None
     if effect:
         drawn, base = input_steps(effect), float(effect["v_none"])
+    elif (asked := _chosen("against", COHORT)) in baselines:
+        against = baselines[asked]()
+        if against.rows is not None:
+            drawn, base = against.rows, against.base_p if scale == "probability" else against.base_logit
     parts = steps(drawn, scale)
     largest = max(parts, key=lambda port: abs(parts[port]))
     moved = "raises" if parts[largest] > 0 else "lowers"
@@ -42,16 +50,31 @@ def branches_panel(case: Case) -> None:
             _control("Steps", ["inputs", "levels"], "steps")
         if not effect:
             _control("Scale", ["log-odds", "probability"], "scale")
+    if not effect and baselines:
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="case-against"):
+            st.html('<span class="case-label">Held against</span>', width="content")
+            st.selectbox(
+                "Held against", [COHORT, *baselines], key="against", bind="query-params", width=220,
+                label_visibility="collapsed",
+            )  # fmt: skip
+    if against is not None:
+        st.caption(against.words)
     words = sum_in_words(base, parts, total)
     st.plotly_chart(
-        waterfall(drawn, base=base, total=total, scale=scale),
+        waterfall(
+            drawn,
+            base=base,
+            total=total,
+            scale=scale,
+            base_name=against.name if against and against.rows is not None else "Model's mean",
+        ),
         width="stretch",
         theme="streamlit",
         key="case-waterfall",
         config={"displayModeBar": False},
         alt=f"Waterfall of the {scale}: {words}",
     )
-    st.html(_of_inputs(effect, words) if effect else _of_levels(case, words))
+    st.html(_of_inputs(effect, words) if effect else _of_levels(case, words, against))
 
 
 def _chosen(name: str, default: str) -> str:
@@ -84,16 +107,17 @@ def _of_inputs(effect: dict[str, Any], words: str) -> str:
     )
 
 
-def _of_levels(case: Case, words: str) -> str:
+def _of_levels(case: Case, words: str, against: Baseline | None) -> str:
     """Return one line, what each raw modality did or else the sum, and the rest beneath it to be opened."""
     summed = f'<span data-testid="waterfall-sum">{words}</span>'
     short = html.escape(effect_in_short(case.effect)) if case.effect else summed
     effect = f'<p data-testid="input-effect">{html.escape(effect_sentence(case.effect))}</p>' if case.effect else ""
+    start = "over the stays it is held against" if against and against.rows is not None else "over its background"
     return (
         f'<details class="case-footnote"><summary>{short}</summary>{effect}'
         + (f"<p>The waterfall: {summed}.</p>" if case.effect else "")
-        + "<p>It starts at the model's mean over its background, not at the base rate. Its steps are Owen values of "
-        "the level predictions and the cross-modal branch, each against whole rows of the background patients; levels "
+        + f"<p>It starts at the model's mean {start}, not at the base rate. Its steps are Owen values of "
+        "the level predictions and the cross-modal branch, each against whole rows of those patients; levels "
         "sum to their modality, and all sum to the prediction. How far a level can move it hangs on the last stage's "
         "weights (page Levels).</p></details>"
     )

@@ -1,132 +1,173 @@
-"""A case and the URL's view options in, the chosen ECG on paper out; overlays only on the record that the model saw."""
+"""A case and the URL's view options in, the patient's chosen ECG on paper out, or two of them side by side.
+
+Overlays lie only on the record that the model saw.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pandas as pd
 import streamlit as st
 
-from dashboard.case_overlay import ATTENTION, NONE, SALIENCY, Overlay, overlay_of, twelve_leads
+from cohort_db.ecg_readings import standing_readings
+from dashboard import queries_case
+from dashboard.case_overlay import ATTENTION, NONE, SALIENCY, Overlay, model_start_s, overlay_of, twelve_leads
 from dashboard.case_panel import panel_title
 from dashboard.case_reasons import ecg_words
+from dashboard.ecg_choice import ecg_choice, when
+from dashboard.ecg_interval_row import formula_choice, in_words, interval_row
+from dashboard.ecg_intervals import Interval, Quality, counted, differences, intervals_of
 from dashboard.ecg_paper import EcgPaperResult, ecg_paper
 from dashboard.ecg_payload import GAINS_MM_PER_MV, ROWS_PER_LAYOUT, SPEEDS_MM_PER_S, Layout
+from dashboard.ecg_reading_form import reading_form
+from dashboard.ecg_window import window_choice, windowed
 from dashboard.queries_case import Attention, Case, Explained, Waveform
-from dashboard.wording import hours
+from dashboard.session import stamp, the_store
+from dashboard.wording import RESEARCH_USE
 
 PX_PER_MM = 2.9  # ten seconds at 25 mm/s fill the left column of a 1440 px screen
+SIDE_BY_SIDE_PX_PER_MM = 2.4  # and so two of them its whole width
 
 
-def chosen_study(case: Case, records: pd.DataFrame) -> int | None:
-    """Return the ECG to show: the URL's if it is this patient's, else the one linked to the prediction; outside the
-    cohort, the last one up to a day after admission."""
-    asked = st.query_params.get("ecg", "")
-    if asked.isdigit() and int(asked) in set(records["study_id"]):
-        return int(asked)
-    if case.sample_id is not None:
-        return case.study_id
-    day = pd.Timedelta(hours=24)
-    near = records[(records["ecg_time"] - pd.Timestamp(case.facts["intime"])).between(-day, day)]
-    return int(near["study_id"].iloc[-1]) if len(near) else None
+@dataclass(frozen=True)
+class Overlays:
+    """What may lie on the ECG that the model read: its attributions, how to read its maps, the window chosen there."""
+
+    explained: Explained | None
+    attention: Callable[[], Attention | None] | None
+    highlight: tuple[float, float] | None
 
 
-def when(ecg_time: datetime, intime: datetime) -> str:
-    """Return the time relative to ICU admission, in days where hours would be long numbers."""
-    offset_s = (ecg_time - intime).total_seconds()
-    if abs(offset_s) < 72 * 3600:
-        return hours(offset_s)
-    return f"{abs(offset_s) / 86_400:,.0f} days {'after' if offset_s > 0 else 'before'} admission"
+@dataclass(frozen=True)
+class _Ecg:
+    """One ECG of the patient: its row of `queries_case.ecgs`, its samples, what was measured in it."""
 
+    study_id: int
+    facts: dict[Any, Any]
+    record: Waveform
+    numbers: Mapping[str, float]
+    quality: Quality
+    intervals: list[Interval]
 
-def record_labels(records: pd.DataFrame, case: Case) -> dict[int, str]:
-    """Return study_id -> how it stands in the list, with what the model saw marked."""
-    labels = {}
-    rows: list[dict[Any, Any]] = records.to_dict("records")
-    for row in rows:
-        study_id = int(row["study_id"])
-        mark = ""
-        if study_id == case.model_study_id:
-            mark = " · the model saw this one"
-        elif study_id == case.study_id:
-            mark = " · linked, not read by the model"
-        broken = "" if row["readable"] else " · unreadable"
-        offset = when(row["ecg_time"], case.facts["intime"])
-        labels[study_id] = f"{row['ecg_time']:%Y-%m-%d %H:%M} · {offset}{mark}{broken}"
-    return labels
-
-
-def interval_line(numbers: Mapping[str, float]) -> str:
-    """Return HR, PR, QRS, QT/QTc as a clinician reads them; an en dash where the record does not show it."""
-
-    def shown(name: str, unit: str = "") -> str:
-        return f"{numbers[name]:.0f}{unit}" if name in numbers else "–"
-
-    return (
-        f"HR {shown('heart_rate_bpm')} · PR {shown('pr_ms', ' ms')} · QRS {shown('qrs_ms', ' ms')} · "
-        f"QT/QTc (Fridericia) {shown('qt_ms')}/{shown('qtcf_ms', ' ms')} · automated, unconfirmed"
-    )
+    @property
+    def problem(self) -> str:
+        """Why it cannot be drawn; nothing where it can."""
+        return self.record.problem or ("" if self.record.leads else "it has none of the twelve leads")
 
 
 def ecg_panel(
-    case: Case,
-    records: pd.DataFrame,
-    study_id: int | None,
-    record: Waveform | None,
-    numbers: Mapping[str, float],
-    explained: Explained | None,
-    attention: Callable[[], Attention | None] | None,
-    highlight: tuple[float, float] | None,
+    case: Case, records: pd.DataFrame, study_id: int | None, second_id: int | None, overlays: Overlays
 ) -> EcgPaperResult:
     """Draw the paper with its controls, the intervals beneath it and the patient's other ECGs; return what was clicked.
 
     Args:
-        attention: reads the maps, when they are to be drawn; None where the run has none.
+        second_id: another ECG of the same patient, to be drawn beside the first.
     """
-    result = EcgPaperResult()
-    facts = _facts_of(records, study_id)
-    panel_title(case, "ecg", _title(case, facts, numbers), _note(case, facts))
-    if facts is None or record is None:
-        st.info("No ECG in the window from 24 h before ICU admission to the prediction." + _others(records))
-    elif record.problem or not len(twelve_leads(record).leads):
-        why = record.problem or "it has none of the twelve leads"
-        st.warning(f"This ECG cannot be shown: {html.escape(why)}.")
+    title = st.container()
+    sheet = st.container(gap="xsmall")
+    with st.container(horizontal=True, key="case-ecg-choice", gap="xsmall", vertical_alignment="center"):
+        formula = formula_choice()
+        corrections = st.container(horizontal=True, width="content", gap="xsmall")
+        ecg_choice(case, records, study_id, second_id)
+    asked = [number for number in (study_id, second_id) if number is not None]
+    ecgs = [_loaded(records, number, formula) for number in asked]
+    ecgs.sort(key=lambda ecg: ecg.facts["ecg_time"])
+    with title:
+        _panel_title(case, ecgs)
+    if not ecgs:
+        sheet.info("No ECG in the window from 24 h before ICU admission to the prediction." + _others(records))
+        return EcgPaperResult()
+    with sheet:
+        on_model = case.model_study_id in asked
+        options = _controls(
+            can_overlay=on_model and overlays.explained is not None,
+            has_attention=on_model and overlays.attention is not None,
+        )
+        if len(ecgs) == 1:
+            return _drawn(case, ecgs[0], options, overlays, corrections)
+        results = {}
+        for order, ecg, place in zip(("Earlier", "Later"), ecgs, st.columns(2, gap="small"), strict=True):
+            with place, st.container(gap="xsmall"):
+                recorded, *more = _note_parts(case, ecg)
+                told = " · ".join([_title(case, ecg), *more, f"stay {case.stay_id}"])
+                panel_title(case, f"ecg-{ecg.study_id}", f"{order}: {recorded}", told)
+                results[ecg.study_id] = _drawn(case, ecg, options, overlays, None)
+        return results[case.model_study_id] if case.model_study_id in results else results[asked[0]]
+
+
+def _loaded(records: pd.DataFrame, study_id: int, formula: str) -> _Ecg:
+    url, revision = stamp()
+    facts = records[records["study_id"] == study_id].to_dict("records")[0]
+    numbers = queries_case.ecg_numbers(url, revision, study_id)
+    flags = facts["quality"] if isinstance(facts["quality"], dict) else {}
+    quality = Quality(flags, None if pd.isna(facts["usable"]) else bool(facts["usable"]))
+    # Not cached: a reading counts from the moment at which anybody stored it.
+    readings = standing_readings(the_store(), study_id)
+    record = twelve_leads(queries_case.waveform(url, revision, study_id))
+    return _Ecg(study_id, facts, record, numbers, quality, intervals_of(numbers, quality, readings, formula))
+
+
+def _panel_title(case: Case, ecgs: Sequence[_Ecg]) -> None:
+    if len(ecgs) == 2:
+        changed = differences(ecgs[0].intervals, ecgs[1].intervals)
+        panel_title(case, "ecg", f"Two ECGs of this patient: {changed}", "automated unless read by hand")
+    elif ecgs:
+        panel_title(case, "ecg", f"ECG: {_title(case, ecgs[0])}", _note(case, ecgs[0]))
     else:
-        seen = study_id == case.model_study_id
-        options = _controls(can_overlay=seen and explained is not None, has_attention=seen and attention is not None)
-        record = twelve_leads(record)
-        overlay = overlay_of(options["overlay"], record, explained, attention, highlight) if seen else Overlay()
-        result = _paper(case, record, facts, options, overlay)
-        st.html(f'<div class="case-intervals" data-testid="ecg-intervals">{html.escape(interval_line(numbers))}</div>')
-    _choice(case, records, study_id)
-    return result
+        panel_title(case, "ecg", "No ECG before the prediction" if case.sample_id else "No ECG around this admission")
 
 
-def _facts_of(records: pd.DataFrame, study_id: int | None) -> dict[Any, Any] | None:
-    found = records[records["study_id"] == study_id] if study_id is not None else records.iloc[:0]
-    return None if found.empty else found.to_dict("records")[0]
+def _drawn(case: Case, ecg: _Ecg, options: Mapping[str, str], overlays: Overlays, corrections: Any) -> EcgPaperResult:
+    """Draw one ECG with its intervals; the window clicked on it is in seconds of what the model reads.
+
+    Args:
+        corrections: where the form for its intervals goes; None: beneath them.
+    """
+    if ecg.problem:
+        st.warning(f"This ECG cannot be shown: {html.escape(ecg.problem)}.")
+        return EcgPaperResult()
+    seen = ecg.study_id == case.model_study_id
+    overlay = Overlay()
+    if seen:
+        overlay = overlay_of(options["overlay"], ecg.record, overlays.explained, overlays.attention, overlays.highlight)
+    try:
+        result = _paper(case, ecg, options, overlay, PX_PER_MM if corrections else SIDE_BY_SIDE_PX_PER_MM)
+    except ValueError as mistake:  # a record that no paper can show truly
+        st.warning(f"This ECG cannot be shown: {mistake}")
+        result = EcgPaperResult()
+    whose = f'data-stay="{case.stay_id}" data-run="{html.escape(case.run_id)}" data-study="{ecg.study_id}"'
+    st.html(interval_row(ecg.intervals, ecg.quality, whose))
+    with corrections or st.container():
+        reading_form(ecg.study_id, ecg.intervals, result.caliper)
+    if result.window is None:
+        return result
+    first_s = model_start_s(ecg.record)
+    return replace(result, window=(result.window[0] - first_s, result.window[1] - first_s))
 
 
-def _title(case: Case, facts: dict[str, Any] | None, numbers: Mapping[str, float]) -> str:
-    if facts is None:
-        return "No ECG before the prediction" if case.sample_id else "No ECG around this admission"
-    return f"ECG: {ecg_words(numbers, str(case.facts['sex']))}"
+def _title(case: Case, ecg: _Ecg) -> str:
+    return ecg_words(counted(ecg.numbers, ecg.intervals), str(case.facts["sex"]))
 
 
-def _note(case: Case, facts: dict[str, Any] | None) -> str:
-    if facts is None:
-        return ""
+def _note(case: Case, ecg: _Ecg) -> str:
+    return " · ".join(_note_parts(case, ecg))
+
+
+def _note_parts(case: Case, ecg: _Ecg) -> list[str]:
+    """Return when it was recorded, and what must be known to read it."""
+    facts = ecg.facts
     parts = [f"{facts['ecg_time']:%Y-%m-%d %H:%M}", when(facts["ecg_time"], case.facts["intime"])]
     if facts["surrogate"]:
         parts.append("surrogate: another person's heart")
-    if case.model_study_id is not None and int(facts["study_id"]) != case.model_study_id:
+    if case.model_study_id is not None and ecg.study_id != case.model_study_id:
         parts.append("not the ECG that the model saw")
     elif case.model_study_id is None and case.prediction:
         parts.append("not read by the model")
-    return " · ".join(parts)
+    return parts
 
 
 def _others(records: pd.DataFrame) -> str:
@@ -152,47 +193,45 @@ def _segments(label: str, options: list[str], key: str, default: str, *, disable
     return str(chosen or default)
 
 
-def _paper(
-    case: Case, record: Waveform, facts: dict[str, Any], options: dict[str, str], overlay: Overlay
-) -> EcgPaperResult:
-    quality = facts["quality"] if isinstance(facts["quality"], dict) else {}
-    try:
+def _paper(case: Case, ecg: _Ecg, options: Mapping[str, str], overlay: Overlay, px_per_mm: float) -> EcgPaperResult:
+    sheet = st.container()  # above the choice of its window: two papers beside each other begin at one height
+    start_s = window_choice(ecg.record, f"from-{ecg.study_id}")
+    record, overlay = windowed(ecg.record, overlay, start_s)
+    with sheet:
         return ecg_paper(
             record.ecg_mv,
-            int(record.fs),
+            round(record.fs),
             record.leads,
             stay_id=case.stay_id,
             run_id=case.run_id,
-            key="case-ecg",
+            key="case-ecg" if px_per_mm == PX_PER_MM else f"case-ecg-{ecg.study_id}",
             layout=cast(Layout, options["layout"]),
             speed=int(options["speed"].split()[0]),
             gain=int(options["gain"].split()[0]),
             saliency=overlay.saliency,
             attention=overlay.attention,
             highlight=overlay.highlight,
-            quality={lead: ", ".join(flags) for lead, flags in quality.items() if flags},
-            px_per_mm=PX_PER_MM,
+            quality=ecg.quality.faults(),
+            caption=_caption(ecg.facts),
+            start_s=start_s,
+            print_lines=_print_lines(case, ecg),
+            px_per_mm=px_per_mm,
         )
-    except ValueError as mistake:  # a record that no paper can show truly
-        st.warning(f"This ECG cannot be shown: {mistake}")
-        return EcgPaperResult()
 
 
-def _choice(case: Case, records: pd.DataFrame, study_id: int | None) -> None:
-    """Draw the list of the patient's ECGs; the URL alone says which one is shown, so the widget follows it."""
-    if len(records) < 1 or (len(records) == 1 and study_id is not None):
-        return
-    labels = record_labels(records, case)
-    key = f"ecg-of-{case.facts['subject_id']}"
-    st.session_state[key] = study_id
+def _caption(facts: Mapping[str, Any]) -> str:
+    """Return how samples became millivolts, and that nothing was filtered."""
+    gains = sorted({float(gain) for gain in facts["adc_gain"]}) if isinstance(facts["adc_gain"], list) else []
+    units = sorted(set(facts["units"])) if isinstance(facts["units"], list) else []
+    shown = " to ".join(f"{gain:g}" for gain in gains[:1] + gains[1:][-1:])
+    header = f" · header: {shown} adu/{' or '.join(units)}" if gains and units else ""
+    return f"as recorded, no filter{header}"
 
-    def choose() -> None:
-        chosen = st.session_state.get(key)
-        if chosen is not None:
-            st.query_params["ecg"] = str(chosen)
 
-    st.selectbox(
-        f"This patient's {len(labels)} ECGs", list(labels), format_func=lambda study: labels[study], key=key,
-        index=None if study_id is None else 0, on_change=choose, placeholder="Choose an ECG",
-        label_visibility="collapsed",
-    )  # fmt: skip
+def _print_lines(case: Case, ecg: _Ecg) -> list[str]:
+    """Return whose ECG a printed page is, what was measured in it, and what kind of data it is."""
+    facts = case.facts
+    who = f"Stay {case.stay_id} · {facts['sex']} {facts['age_years']} · ECG {ecg.study_id} of {_note(case, ecg)}"
+    kinds = ["Synthetic data: no real patient"] if facts["synthetic"] else []
+    kinds += ["Surrogate waveform: another person's heart"] if ecg.facts["surrogate"] else []
+    return [who, in_words(ecg.intervals), " · ".join([*kinds, RESEARCH_USE, f"run {case.run_id or 'none'}"])]

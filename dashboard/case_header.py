@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
+from dashboard import queries_case, queries_cohort
+from dashboard.case_attention import let_go
+from dashboard.case_baseline import COHORT
+from dashboard.case_keys import keys_note
 from dashboard.case_panel import stamped
-from dashboard.queries_case import Case, cohort_order
-from dashboard.session import stamp
+from dashboard.cohort_filters import SORTS, in_words
+from dashboard.ecg_choice import CHOSEN, COMPARED
+from dashboard.queries_case import Case
+from dashboard.session import chosen_run, stamp
 from dashboard.split_use import in_sample
+from dashboard.stay_list import LIST, StayList, neighbours, read_list
 
 COHORT_PAGE = "dashboard/pages/cohort.py"
 # The leading newline: Streamlit takes a one-line js string for the path of a file.
@@ -25,14 +33,17 @@ _copy_link = st.components.v2.component(
   min-height: 2rem; white-space: nowrap; }
 """,
     js="""
-export default function ({ parentElement }) {
+export default function ({ data, parentElement }) {
   const button = parentElement.querySelector(".copy");
   button.onclick = async () => {
+    // Without a run the address means the newest one, which tomorrow may be another.
+    const link = new URL(location.href);
+    if (data?.run) link.searchParams.set("run", data.run);
     try {
-      await navigator.clipboard.writeText(location.href);
+      await navigator.clipboard.writeText(link.href);
       button.textContent = "Link copied";
     } catch {
-      window.prompt("Copy this link", location.href);
+      window.prompt("Copy this link", link.href);
     }
     setTimeout(() => { button.textContent = "Copy link"; }, 1500);
   };
@@ -67,51 +78,69 @@ def _jump() -> None:
 
 
 def _open(stay_id: int) -> None:
-    """The URL names another patient; the ECG chosen for the last one does not go with it."""
-    if "ecg" in st.query_params:
-        del st.query_params["ecg"]
+    """The URL names another patient; what was chosen of the last one's data does not go with it."""
+    for name in (CHOSEN, COMPARED):
+        if name in st.query_params:
+            del st.query_params[name]
+    let_go()
+    if "against" in st.session_state:
+        st.session_state["against"] = COHORT
     st.query_params["stay"] = str(stay_id)
 
 
-def listed_stays() -> tuple[int, ...]:
-    """Return the stays in the order that the cohort page shows; the whole cohort by number where it showed none."""
-    chosen = st.session_state.get("cohort_ids")
-    return tuple(int(stay_id) for stay_id in chosen) if chosen else cohort_order(*stamp())
+def _asked_list() -> StayList | None:
+    """Return the list that the URL names, the whole cohort where it names none; None for a text that is no list."""
+    try:
+        return read_list(st.query_params.get(LIST, ""))
+    except ValueError:
+        return None
 
 
-def neighbours(stay_id: int, order: tuple[int, ...]) -> tuple[int | None, int | None, int | None]:
-    """Return (position from 1, stay before, stay after); a stay outside the list stands between its numbers."""
-    if stay_id in order:
-        at = order.index(stay_id)
-        return at + 1, order[at - 1] if at else None, order[at + 1] if at + 1 < len(order) else None
-    ascending = tuple(sorted(order))
-    at = bisect_left(ascending, stay_id)
-    return None, ascending[at - 1] if at else None, ascending[at] if at < len(order) else None
+def _listed(run_id: str | None) -> np.ndarray:
+    """Return the stays (N,) to leaf through; nobody where the URL's list cannot be read."""
+    asked = _asked_list()
+    return np.empty(0, np.int64) if asked is None else queries_cohort.listed_stays(run_id, asked.written())
 
 
-def _step(forward: bool) -> None:
+def _step(forward: bool, run_id: str | None) -> None:
     """The URL names the neighbour of the stay it named: reckoned from the URL, so that no click goes astray."""
-    _, before, after = neighbours(int(st.query_params["stay"]), listed_stays())
+    _, before, after = neighbours(int(st.query_params["stay"]), _listed(chosen_run() or run_id))
     target = after if forward else before
     if target is not None:
         _open(target)
 
 
-def identity_bar(case: Case, run: dict[str, Any] | None) -> None:
-    """Draw who this is, for which run, and the way to the patients before and after."""
-    order = listed_stays()
+def identity_bar(case: Case, run: dict[str, Any] | None, depths: Sequence[str]) -> None:
+    """Draw who this is, for which run, the way to the patients before and after, and the keys."""
+    run_id = run["run_id"] if run else None
+    order = _listed(run_id)
     position, before, after = neighbours(case.stay_id, order)
     with st.container(key="case-identity", horizontal=True, vertical_alignment="center", gap="small"):
         st.html(stamped(case, "identity", _who(case, run)))
         steps: dict[str, Any] = {"on_click": _step, "type": "tertiary"}
-        st.button("‹ Previous", args=(False,), disabled=before is None, shortcut="j", key="case-prev", **steps)
-        where = f"{position} of {len(order)}" if position else f"not among the {len(order)} listed"
+        st.button("‹ Previous", args=(False, run_id), disabled=before is None, shortcut="j", key="case-prev", **steps)
+        where = f"{position:,} of {len(order):,}" if position else f"not among the {len(order):,} listed"
         st.html(f'<span class="case-position" data-testid="case-position">{where}</span>', width="content")
-        st.button("Next ›", args=(True,), disabled=after is None, shortcut="k", key="case-next", **steps)
-        _copy_link(key="case-copy", width="content")
+        st.button("Next ›", args=(True, run_id), disabled=after is None, shortcut="k", key="case-next", **steps)
+        _list_link()
+        keys_note(depths)
+        _copy_link(key="case-copy", width="content", data={"run": run_id})
     fitted_on = _in_sample(case, run)
     if fitted_on:
         st.html(f'<div class="case-in-sample" role="note" data-testid="in-sample">{fitted_on}</div>')
+
+
+def _list_link() -> None:
+    """Draw the way to the list that is leafed through, as the cohort page shows it."""
+    url, revision = stamp()
+    asked, defined = _asked_list(), queries_cohort.definition(url, revision)
+    if asked is None:
+        st.warning("The link's list cannot be read: choose one on the cohort page.")
+    elif defined is not None:
+        words = [*in_words(asked.filters, queries_case.rules(url, revision), defined).values(), SORTS[asked.order]]
+        run_id = chosen_run()
+        query: dict[str, Any] = asked.cohort_query(defined) | ({"run": run_id} if run_id else {})
+        st.page_link(COHORT_PAGE, label="List", query_params=query, help=", ".join(words), width="content")
 
 
 def _who(case: Case, run: dict[str, Any] | None) -> str:

@@ -31,8 +31,7 @@ def overlay_of(
     highlight: tuple[float, float] | None,
 ) -> Overlay:
     """Return what is drawn on the record that the model saw; a window chosen in the attention panel is always shown."""
-    duration_s = record.ecg_mv.shape[1] / record.fs
-    first_s = max(0.0, (duration_s - MODEL_SECONDS) / 2)
+    duration_s, first_s = record.ecg_mv.shape[1] / record.fs, model_start_s(record)
     span = None
     if highlight is not None and highlight[0] + first_s < duration_s:
         span = (highlight[0] + first_s, min(highlight[1] + first_s, duration_s))
@@ -49,6 +48,11 @@ def overlay_of(
     return Overlay(highlight=span)
 
 
+def model_start_s(record: Waveform) -> float:
+    """Return where in the record the model's ten seconds begin."""
+    return max(0.0, (record.ecg_mv.shape[1] / record.fs - MODEL_SECONDS) / 2)
+
+
 def on_record(bins: np.ndarray, bin_s: float, leads: Sequence[str], record: Waveform) -> np.ndarray:
     """Return bins (leads of the record, bins over the record) of bins (leads, 10 s), rows found by name.
 
@@ -56,7 +60,7 @@ def on_record(bins: np.ndarray, bin_s: float, leads: Sequence[str], record: Wave
     """
     duration_s = record.ecg_mv.shape[1] / record.fs
     n_bins = max(1, round(duration_s / bin_s))
-    first = round(max(0.0, (duration_s - MODEL_SECONDS) / 2) / bin_s)
+    first = round(model_start_s(record) / bin_s)
     row_of = {lead.lower(): row for row, lead in enumerate(leads)}
     out = np.zeros((len(record.leads), n_bins))
     for row, lead in enumerate(record.leads):

@@ -12,14 +12,14 @@ import streamlit as st
 
 from dashboard.case_panel import panel_title
 from dashboard.case_values import MODEL_WINDOW_H, Latest
+from dashboard.ecg_intervals import is_irregular
+from dashboard.facts import ECG, FACTS, grouped, members
 from dashboard.queries_case import Case, Explained
 from dashboard.wording import signed
 
 N_REASONS = 3
 SHOWN_AS_ZERO = 0.005  # log-odds below it print as 0.00
-# RMSSD above a tenth of the mean RR: an irregular rhythm (Dash et al., Ann Biomed Eng 2009;37:1701).
-IRREGULAR_RMSSD_SHARE = 0.1
-_UNITS_OF_CARE = ("unit_cardiac", "unit_surgical", "unit_neuro")
+N_MEMBERS = 2  # variables of one fact that its reason names
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,6 @@ class Reason:
     attribution: float
 
 
-def grouped(explained: Explained) -> dict[str, float]:
-    """Return what is weighed as one fact -> attribution: each variable, the care unit's three columns, "ecg"."""
-    parts = {name: value for name, value in explained.features.items() if name not in _UNITS_OF_CARE}
-    unit = [explained.features[name] for name in _UNITS_OF_CARE if name in explained.features]
-    if unit:
-        parts["unit"] = sum(unit)
-    if explained.saliency is not None:
-        parts["ecg"] = float(explained.saliency.sum())
-    return parts
-
-
 def strongest_reasons(
     explained: Explained,
     variables: pd.DataFrame,
@@ -48,6 +37,7 @@ def strongest_reasons(
     static: Mapping[str, str],
     ecg: str,
     *,
+    effect: Mapping[str, Any] | None = None,
     n: int = N_REASONS,
 ) -> list[Reason]:
     """Return the n facts of the largest absolute attribution, strongest first, none that would read 0.00.
@@ -55,24 +45,40 @@ def strongest_reasons(
     Args:
         variables: the catalogue, indexed by name. latest: what the model saw last of each series.
         static: what was known at admission, name -> words (see `static_words`); "unit" stands for the care unit's three
-            columns. ecg: the ECG that the model read, in words.
+            columns. ecg: the ECG that the model read, in words. effect: what the raw modalities did (input_phi).
     """
-    parts = grouped(explained)
+    parts = grouped(explained, effect)
     moving = [name for name in parts if abs(parts[name]) >= SHOWN_AS_ZERO]
     chosen = sorted(moving, key=lambda name: -abs(parts[name]))[:n]
-    return [Reason(_words(name, variables, latest, static, ecg), parts[name]) for name in chosen]
+    return [
+        Reason(_words(name, members(name, explained.features), variables, latest, static, ecg), parts[name])
+        for name in chosen
+    ]
 
 
 def _words(
-    name: str, variables: pd.DataFrame, latest: Mapping[str, Latest], static: Mapping[str, str], ecg: str
+    fact: str,
+    names: list[str],
+    variables: pd.DataFrame,
+    latest: Mapping[str, Latest],
+    static: Mapping[str, str],
+    ecg: str,
 ) -> str:
-    if name == "ecg":
+    if fact == ECG:
         return f"ECG: {ecg}"
-    if name in static:
-        return static[name]
+    if fact in static:
+        return static[fact]
+    known = [name for name in names if name in latest]
+    if fact not in FACTS or not known:
+        label = FACTS[fact][0] if fact in FACTS else None
+        return _of_variable(names[0], variables, latest, label)
+    return f"{FACTS[fact][0]}: {'; '.join(_of_variable(name, variables, latest) for name in known[:N_MEMBERS])}"
+
+
+def _of_variable(name: str, variables: pd.DataFrame, latest: Mapping[str, Latest], called: str | None = None) -> str:
     rows: list[dict[Any, Any]] = variables.loc[[name]].to_dict("records") if name in variables.index else []
     variable = rows[0] if rows else None
-    label = name if variable is None else str(variable["label"])
+    label = called or (name if variable is None else str(variable["label"]))
     if variable is None or variable["kind"] == "static":
         return label
     if name not in latest:
@@ -100,8 +106,7 @@ def ecg_words(numbers: Mapping[str, float], sex: str) -> str:
     rate = numbers["heart_rate_bpm"]
     pace = " (fast)" if rate > 100 else " (slow)" if rate < 60 else ""
     found = [f"rate {rate:.0f}{pace}"]
-    rmssd, rr = numbers.get("rr_rmssd_ms"), numbers.get("rr_mean_ms")
-    if rmssd is not None and rr and rmssd / rr > IRREGULAR_RMSSD_SHARE:
+    if is_irregular(numbers):
         found.insert(0, "irregular rhythm")
     long_qtc = 460 if sex == "F" else 450  # AHA/ACCF/HRS 2009, part IV
     for name, label, limit, word in (
@@ -128,6 +133,15 @@ def reasons_panel(case: Case, explained: Explained | None, reasons: list[Reason]
     st.html(reasons_markup(explained, reasons))
 
 
+def no_skill(case: Case, words: str) -> None:
+    """Say in place of reasons that a run without skill has none to give."""
+    panel_title(case, "reasons", "Why: no reasons are given")
+    st.caption(
+        f"This run cannot tell patients apart ({words}; the interval holds .5). What moves its number explains nothing "
+        "about the patient, so neither reasons nor their checks are shown."
+    )
+
+
 def _why_not(explained: Explained | None, fusion: str) -> str:
     if explained is not None:
         return "Neither the ECG nor the record moves this run's prediction: it says nearly the same of everybody."
@@ -145,8 +159,10 @@ def reasons_markup(explained: Explained, reasons: list[Reason]) -> str:
         for reason in reasons
     )
     note = (
-        f"Attribution in {explained.note}. The parts miss the gap of {signed(explained.gap)} by {explained.error:.3f} "
-        "(completeness error). A reason is what moved the model, not the cause of the stay."
+        "The ECG's number is its Shapley value against other patients' ECGs (input_phi), half of what it changes only "
+        f"together with the record in it. A variable's is its attribution in {explained.note}; attributions miss the "
+        f"gap of {signed(explained.gap)} by {explained.error:.3f} (completeness error), and those of one fact are "
+        "summed. A reason is what moved the model, not the cause of the stay."
     )
     short = f"Attribution in log-odds, completeness error {explained.error:.3f}"
     return (

@@ -1,4 +1,4 @@
-"""A scored case in, the risk card out: probability with interval, base rate and threshold; the outcome on request."""
+"""A scored case in, the risk card out: probability, interval, set, comparable stays; the outcome on request."""
 
 from __future__ import annotations
 
@@ -9,15 +9,29 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.case_panel import panel_title
-from dashboard.charts.risk import risk_scale
+from dashboard.comparable import Comparable
+from dashboard.prediction_set import coverage_words, set_words
 from dashboard.queries_case import Case
+from dashboard.risk_card import INTERVAL, LOW, Risk, risk_markup
 from dashboard.wording import Definition, interval, probability
 
-_INTERVAL = "90 % interval over refits of the stacked decision and calibration; encoders not refitted"
 
+def risk_card(
+    case: Case,
+    run: dict[str, Any] | None,
+    rule: str | None,
+    defined: Definition,
+    *,
+    like_it: Comparable | None,
+    measured: pd.DataFrame,
+    abstains: list[str],
+) -> None:
+    """Draw the card, or in one sentence why there is no prediction and what to do.
 
-def risk_card(case: Case, run: dict[str, Any] | None, rule: str | None, defined: Definition) -> None:
-    """Draw the card, or in one sentence why there is no prediction and what to do."""
+    Args:
+        like_it: comparable stays. measured: metrics that hold the coverage of the set.
+        abstains: why no recommendation may be made; empty where one may.
+    """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         panel_title(case, "risk", defined.label, width="content")
         outcome = outcome_words(case)
@@ -27,11 +41,9 @@ def risk_card(case: Case, run: dict[str, Any] | None, rule: str | None, defined:
     if case.prediction is None or case.calibration is None:
         st.info(no_prediction(case, run, rule))
     else:
-        p, low, high = (case.prediction[name] for name in ("p", "p_lo", "p_hi"))
-        stage = case.calibration
-        scale = risk_scale(p, low, high, base_rate=stage["base_rate"], threshold=_present(stage["threshold"]))
         # Not st.html, which leaves out SVG.
-        st.markdown(_card(case, scale) + _remarks(case, run), unsafe_allow_html=True)
+        risk = risk_of(case, run, defined, like_it, measured, abstains)
+        st.markdown(risk_markup(risk), unsafe_allow_html=True)
 
 
 def no_prediction(case: Case, run: dict[str, Any] | None, rule: str | None) -> str:
@@ -44,42 +56,70 @@ def no_prediction(case: Case, run: dict[str, Any] | None, rule: str | None) -> s
     return f"No prediction: run {run['run_id']} has not scored this stay. Run `lemof score --run {run['run_id']}`."
 
 
-def _card(case: Case, scale: str) -> str:
-    prediction = case.prediction or {}
-    low, high = prediction["p_lo"], prediction["p_hi"]
-    stage = case.calibration or {}
-    n_base = _present(stage["n_base"])
-    n = "" if n_base is None else f" <small>n = {int(n_base)}</small>"
-    base = f"base rate {probability(stage['base_rate'])}{n}"
-    return (
-        f'<div class="case-risk"><span class="case-p">{probability(prediction["p"])}</span> '
-        f'<span class="case-interval">{interval(low, high) or "no interval"}</span>'
-        f'<span class="case-base">{base}</span></div>{scale}'
+def risk_of(
+    case: Case,
+    run: dict[str, Any] | None,
+    defined: Definition,
+    like_it: Comparable | None,
+    measured: pd.DataFrame,
+    abstains: list[str],
+) -> Risk:
+    """Return what the card of a scored case shows."""
+    prediction, stage = case.prediction or {}, case.calibration or {}
+    p = float(prediction["p"])
+    base: tuple[float | None, str] = (None, "")
+    if like_it:
+        base = (like_it.rate, f"{like_it.called} {probability(like_it.rate)}, n = {like_it.n:,}")
+    return Risk(
+        p=p,
+        low=prediction["p_lo"],
+        high=prediction["p_hi"],
+        threshold=_present(stage["threshold"]),
+        base_rate=base[0],
+        base_words=base[1],
+        set_words=set_words(p, case.cutoffs, defined),
+        abstains=tuple(abstains),
+        short=(*_state(case, run, abstains=bool(abstains)), LOW),
+        more=tuple(_read_on(case, defined, like_it, measured)),
     )
 
 
-def _remarks(case: Case, run: dict[str, Any] | None) -> str:
-    """Return what must be read with the number: threshold, missing ECG, missing calibration, what low does not mean."""
+def _state(case: Case, run: dict[str, Any] | None, *, abstains: bool) -> list[str]:
+    """Return what must be read with the number: the threshold where it may be used, no calibration, no ECG."""
     prediction, stage = case.prediction or {}, case.calibration or {}
-    path = prediction["path"]
-    remarks = []
-    threshold = _present(stage["threshold"])
-    if threshold is not None:
+    path, threshold = prediction["path"], _present(stage["threshold"])
+    out = []
+    if threshold is None:
+        out.append(f"Threshold not estimable, n = {int(stage['n'])}.")
+    elif not abstains:
         side = "At or above" if prediction["p"] >= threshold else "Below"
-        remarks.append(
-            f"{side} the tuned threshold {probability(threshold)} (n = {int(stage['n'])} calibration patients)."
-        )
-    else:
-        remarks.append(f"Threshold not estimable, n = {int(stage['n'])}.")
+        out.append(f"{side} the tuned threshold {probability(threshold)}, n = {int(stage['n'])}.")
     uncalibrated = (run or {}).get("not_estimable", {}).get(f"{path}: calibration")
     if uncalibrated:
-        remarks.append(f"Calibration {html.escape(str(uncalibrated))}: the probability is as the stack gives it.")
+        out.append(f"Calibration {uncalibrated}: the probability is as the stack gives it.")
     if path == "ehr":
         why = "the linked ECG is not usable" if case.study_id else "there is none in the window"
-        remarks.append(f"<b>No ECG was used</b> ({why}): predicted by the path fitted without one.")
-    remarks.append("Low is no good news: a stay also ends by death.")
-    remarks.append(_INTERVAL + "." if prediction["p_lo"] is not None else "No interval: the decision was not refitted.")
-    return f'<div class="case-remarks">{" ".join(remarks)}</div>'
+        out.append(f"No ECG was used ({why}): predicted by the path fitted without one.")
+    return out
+
+
+def _read_on(case: Case, defined: Definition, like_it: Comparable | None, measured: pd.DataFrame) -> list[str]:
+    """Return what explains the number: comparable stays with deaths, coverage, the fit's base rate, the interval."""
+    prediction, stage = case.prediction or {}, case.calibration or {}
+    out = []
+    if like_it:
+        who = f"{like_it.called.capitalize()} ({like_it.words})"
+        out.append(
+            f"{who}: {probability(like_it.rate)} {interval(*like_it.interval)} were still in the ICU after "
+            f"{defined.cut}, n = {like_it.n:,}; {like_it.deaths:,} of them died before that."
+        )
+    covered = coverage_words(measured, str(prediction["path"]))
+    out += [covered] if covered else []
+    n_base = _present(stage["n_base"])
+    of = "" if n_base is None else f", n = {int(n_base):,}"
+    out.append(f"Base rate where the decision was fitted: {probability(stage['base_rate'])}{of}.")
+    out.append(INTERVAL if prediction["p_lo"] is not None else "There is no interval: the decision was not refitted.")
+    return out
 
 
 def outcome_words(case: Case) -> str:

@@ -3,7 +3,7 @@ went. Pure; used by reasons, trends and raw values alike, so that they cannot di
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,13 +18,16 @@ BEFORE_WINDOW = "before the model's window"
 AFTER_T0 = "after the prediction"
 STORED_LATE = "stored only after the prediction"
 NO_PREDICTION = "no prediction was made"
+# As HL7 writes them (table 0078): outside the reference range, and at or beyond a critical limit.
+LOW, HIGH, CRITICAL_LOW, CRITICAL_HIGH = "L", "H", "LL", "HH"
+FLAGS = (CRITICAL_LOW, LOW, HIGH, CRITICAL_HIGH)
 
 
 def judged(
     measured: pd.DataFrame, variables: pd.DataFrame, *, sex: str, intime: datetime, t0_s: int | None
 ) -> pd.DataFrame:
     """Return variable, hour (from ICU admission), value, unseen (why the model did not see it, "" where it did), flag
-    ("H", "L" or ""), clock (time of day); by variable and time.
+    (one of FLAGS or ""), clock (time of day), whole_hour (see `whole_hours`); by variable and time.
 
     Args:
         measured: columns variable, offset_s, value, stored_offset_s, as `read.measurements` gives them.
@@ -34,7 +37,9 @@ def judged(
     measured = measured[measured["variable"].isin(variables.index[variables["kind"] == "series"])]
     low, high = references(variables, sex)
     name, value = measured["variable"], measured["value"].to_numpy(np.float64)
-    flag = np.select([value < name.map(low).to_numpy(float), value > name.map(high).to_numpy(float)], ["L", "H"], "")
+    limits = [name.map(of).to_numpy(float) for of in (variables["crit_low"], low, high, variables["crit_high"])]
+    outside = [value <= limits[0], value >= limits[3], value < limits[1], value > limits[2]]
+    flag = np.select(outside, [CRITICAL_LOW, CRITICAL_HIGH, LOW, HIGH], "")
     moments = pd.Timestamp(intime) + pd.to_timedelta(measured["offset_s"], unit="s")
     found = pd.DataFrame(
         {
@@ -44,6 +49,7 @@ def judged(
             "unseen": _unseen(measured, t0_s),
             "flag": flag,
             "clock": moments.dt.strftime("%m-%d %H:%M"),
+            "whole_hour": whole_hours(measured["offset_s"].to_numpy(np.int64), t0_s),
         }
     )
     return found.sort_values(["variable", "hour"], kind="stable", ignore_index=True)
@@ -56,6 +62,30 @@ def _unseen(measured: pd.DataFrame, t0_s: int | None) -> np.ndarray:
     stored = measured["stored_offset_s"].to_numpy(np.float64, na_value=np.nan)
     conditions = [offset > t0_s, stored > t0_s, offset < t0_s - MODEL_WINDOW_H * 3600]
     return np.select(conditions, [AFTER_T0, STORED_LATE, BEFORE_WINDOW], SEEN).astype(object)
+
+
+def whole_hours(offset_s: np.ndarray, t0_s: int | None) -> np.ndarray:
+    """Return the hour of each time, counted from the prediction (from admission where none was made): 0 is the first
+    hour after it, -1 the last one that the models read, to which the very moment of the prediction belongs too."""
+    if t0_s is None:
+        return offset_s // 3600
+    return np.where(offset_s == t0_s, -1, (offset_s - t0_s) // 3600)
+
+
+def missing_hours(values: pd.DataFrame, names: Iterable[str], t0_s: int | None) -> dict[str, list[int]]:
+    """Return variable -> the whole hours of the model's window without a value that it saw; [] without a prediction."""
+    if t0_s is None:
+        return {name: [] for name in names}
+    seen = values[values["unseen"] == SEEN].groupby("variable")["whole_hour"].agg(set).to_dict()
+    return {name: sorted({*range(-MODEL_WINDOW_H, 0)} - seen.get(name, set())) for name in names}
+
+
+def flags_in_words(flags: pd.Series) -> str:
+    """Return 41 of 312 values flagged: 2 LL, 12 L, 23 H, 4 HH."""
+    counts = flags.value_counts()
+    found = ", ".join(f"{counts[flag]} {flag}" for flag in FLAGS if flag in counts)
+    n = int((flags != "").sum())
+    return f"{n} of {len(flags)} values flagged" + (f": {found}" if found else "")
 
 
 def references(variables: pd.DataFrame, sex: str) -> tuple[pd.Series, pd.Series]:
@@ -81,12 +111,18 @@ class Latest:
 
     def number(self, variable: Mapping[Any, Any]) -> str:
         """Return 4.1, or −4.1 with a true minus sign."""
-        return f"{self.value:.{int(variable['decimals'])}f}".replace("-", "−")
+        return number(self.value, int(variable["decimals"]))
 
     def words(self, variable: Mapping[Any, Any]) -> str:
-        """Return 4.1 mmol/L (H)."""
+        """Return 4.1 mmol/L (H), or 6.8 mEq/L (HH, critical)."""
         unit = "" if variable["unit"] in ("units", "ratio", "points") else f" {variable['unit']}"
-        return f"{self.number(variable)}{unit}" + (f" ({self.flag})" if self.flag else "")
+        told = f"{self.flag}, critical" if self.flag in (CRITICAL_LOW, CRITICAL_HIGH) else self.flag
+        return f"{self.number(variable)}{unit}" + (f" ({told})" if told else "")
+
+
+def number(value: float, decimals: int) -> str:
+    """Return 4.1, or −4.1 with a true minus sign."""
+    return f"{value:.{decimals}f}".replace("-", "−")
 
 
 def latest_seen(values: pd.DataFrame, variables: pd.DataFrame, sex: str) -> dict[str, Latest]:

@@ -7,21 +7,22 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from dashboard.cohort_facets import KEYS
+from dashboard.stay_list import LIST
 
 CASE = "dashboard/pages/case.py"
 _LEFT = "cohort_left"  # the values of the widgets with which the reader left for a case
 _BACK = "cohort_back"  # the same on the way back, and how many runs are left to set them
 
 
-def case_query(stay_id: int, run_id: str | None) -> dict[str, str]:
-    """The URL parameters of /case that name the stay and the run."""
-    return {"stay": str(stay_id)} | ({"run": run_id} if run_id else {})
+def case_query(stay_id: int, run_id: str | None, written: str = "") -> dict[str, str]:
+    """The URL parameters of /case that name the stay, the run and the list (`StayList.written`) to leaf through."""
+    return {"stay": str(stay_id)} | ({"run": run_id} if run_id else {}) | ({LIST: written} if written else {})
 
 
-def leave_for(stay_id: int, run_id: str | None, keys: tuple[str, ...]) -> NoReturn:
+def leave_for(stay_id: int, run_id: str | None, written: str, keys: tuple[str, ...]) -> NoReturn:
     """The case is open; the values of the widgets with these keys are remembered."""
     st.session_state[_LEFT] = {key: st.session_state[key] for key in keys if key in st.session_state}
-    st.switch_page(CASE, query_params=case_query(stay_id, run_id))
+    st.switch_page(CASE, query_params=case_query(stay_id, run_id, written))
 
 
 def come_back() -> bool:

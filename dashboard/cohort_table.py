@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
+from dashboard.cohort_return import case_query
 from dashboard.wording import Definition, interval
 
 ROWS = 50
@@ -24,15 +26,21 @@ _BEFORE = "Hourly means known before the prediction, in order; hours without a v
 
 
 def table_frame(
-    page: pd.DataFrame, lines: pd.DataFrame, run_id: str | None, rules: dict[str, str], defined: Definition
+    page: pd.DataFrame,
+    lines: pd.DataFrame,
+    run_id: str | None,
+    written: str,
+    rules: dict[str, str],
+    defined: Definition,
 ) -> pd.DataFrame:
     """The rows as they are shown.
 
     Args:
         page: rows of `queries_cohort.stays`; lines: `queries_cohort.sparklines` of the same stays in the same order.
+        written: the list that they are of, which their links lead through.
     """
-    run = f"&run={run_id}" if run_id else ""
-    out = pd.DataFrame({"Stay": [f"case?stay={stay}{run}" for stay in page["stay_id"]]})
+    links = [f"case?{urlencode(case_query(int(stay), run_id, written))}" for stay in page["stay_id"]]
+    out = pd.DataFrame({"Stay": links})
     out["Age"] = page["age_years"].to_numpy()
     out["Sex"] = page["sex"].astype(str).to_numpy()
     out["Unit"] = page["unit"].astype(str).to_numpy()
@@ -53,6 +61,7 @@ def draw_table(
     page: pd.DataFrame,
     lines: pd.DataFrame,
     run_id: str | None,
+    written: str,
     rules: dict[str, str],
     defined: Definition,
     state: str,
@@ -66,7 +75,7 @@ def draw_table(
     stay_ids = tuple(int(stay) for stay in page["stay_id"])
     key = "stays-" + hashlib.sha256(f"{state}|{stay_ids}".encode()).hexdigest()[:16]
     st.dataframe(
-        table_frame(page, lines, run_id, rules, defined),
+        table_frame(page, lines, run_id, written, rules, defined),
         key=key,
         hide_index=True,
         column_config=_columns(defined),

@@ -12,9 +12,13 @@ import numpy as np
 
 from cohort_db.ecg_leads import LEADS, lead_of
 
-Layout = Literal["3x4+II", "3x4", "6x2", "12x1"]
+Layout = Literal["3x4+II", "3x4", "6x2", "12x1", "Cabrera"]
 
-ROWS_PER_LAYOUT: dict[str, int] = {"3x4+II": 3, "3x4": 3, "6x2": 6, "12x1": 12}
+ROWS_PER_LAYOUT: dict[str, int] = {"3x4+II": 3, "3x4": 3, "6x2": 6, "12x1": 12, "Cabrera": 6}
+# The limb leads by their angle in the frontal plane, -30 to 120 degrees: each looks at the heart from 30 degrees on.
+# At +30 that is aVR seen from the other side (Kligfield et al., Circulation 2007;115:1306).
+CABRERA = ("aVL", "I", "aVR", "II", "aVF", "III", *LEADS[6:])
+INVERTED_IN_CABRERA = "aVR"
 SPEEDS_MM_PER_S = (25, 50)
 GAINS_MM_PER_MV = (5, 10, 20)
 
@@ -41,6 +45,8 @@ def ecg_payload(
     attention: np.ndarray | None = None,
     quality: Mapping[str, str] | None = None,
     caption: str = "",
+    start_s: float = 0.0,
+    print_lines: Sequence[str] = (),
     px_per_mm: float = 4.0,
 ) -> dict[str, Any]:
     """The paper as JSON: leads in clinical order as int16 microvolts (base64), rows with their heights in mm.
@@ -48,11 +54,13 @@ def ecg_payload(
     Args:
         ecg_mv: (n_leads, sig_len) in mV, rows named by lead_names; NaN is a gap, a lead not named has no signal.
         lead_names: in any order and case; MIMIC-IV-ECG, for one, has aVF before aVL.
-        saliency: (n_leads, n_bins), rows as in ecg_mv, bins of equal width over the record; its sign is not drawn.
+        saliency: (n_leads, n_bins), rows as in ecg_mv, bins of equal width; above 0 raises, below lowers.
         saliency_top: share of the bins, over all leads, that is coloured.
         highlight: one window in seconds.
         attention: (n_windows,) weights >= 0 of windows of equal width over the record.
         quality: lead -> why it is not to be trusted ("flat", "noisy").
+        start_s: where in a longer recording the first sample lies; the time axis counts from there.
+        print_lines: what must stand on every printed page: whose ECG this is, when, of what run.
     Raises:
         ValueError: names, shapes, times or settings that cannot be drawn truly.
     """
@@ -91,6 +99,8 @@ def ecg_payload(
         "highlight": None if highlight is None else [float(highlight[0]), float(highlight[1])],
         "attention": None if attention is None else _attention(attention),
         "caption": caption,
+        "start_s": float(start_s),
+        "print_lines": list(print_lines),
     }
 
 
@@ -135,24 +145,28 @@ def _microvolts(ecg_mv: np.ndarray, position: Mapping[str, int]) -> tuple[np.nda
 
 
 def _rows(microvolts: np.ndarray, layout: str, gain: int) -> list[dict[str, Any]]:
-    """Rows from the top: mm above and below the zero line, and segments {lead, i0, i1, rhythm, clipped}.
+    """Rows from the top: mm above and below the zero line, and segments {lead, i0, i1, rhythm, clipped, inverted}.
 
     Columns are consecutive windows in time, as an electrocardiograph prints them; heights are whole 5 mm squares.
     """
     n_rows, sig_len = ROWS_PER_LAYOUT[layout], microvolts.shape[1]
     edges = np.linspace(0, sig_len, len(LEADS) // n_rows + 1).round().astype(int).tolist()
-    plan = [list(zip(range(row, len(LEADS), n_rows), edges[:-1], edges[1:], strict=True)) for row in range(n_rows)]
+    order = CABRERA if layout == "Cabrera" else LEADS
+    plan = [list(zip(order[row::n_rows], edges[:-1], edges[1:], strict=True)) for row in range(n_rows)]
     if layout.endswith("+II"):
-        plan.append([(LEADS.index("II"), 0, sig_len)])
+        plan.append([("II", 0, sig_len)])
     rows = []
     for number, planned in enumerate(plan):
         segments, up_mv, down_mv = [], 0.0, 0.0
         for lead, i0, i1 in planned:
-            uv = microvolts[lead, i0:i1]
+            uv = microvolts[LEADS.index(lead), i0:i1]
+            inverted = layout == "Cabrera" and lead == INVERTED_IN_CABRERA
             high, low = (uv.max(initial=0) / 1000, -uv.min(initial=0, where=uv != GAP) / 1000)
+            if inverted:
+                high, low = low, high
             up_mv, down_mv = max(up_mv, high), max(down_mv, low)
-            segment = {"lead": lead, "i0": i0, "i1": i1, "rhythm": number == n_rows}
-            segments.append(segment | {"clipped": bool(max(high, low) > MAX_HALF_ROW_MV)})
+            segment = {"lead": LEADS.index(lead), "i0": i0, "i1": i1, "rhythm": number == n_rows}
+            segments.append(segment | {"clipped": bool(max(high, low) > MAX_HALF_ROW_MV), "inverted": inverted})
         row = {"above_mm": _half_row_mm(up_mv, gain), "below_mm": _half_row_mm(down_mv, gain), "segments": segments}
         rows.append(row)
     return rows
@@ -166,8 +180,8 @@ def _half_row_mm(peak_mv: float, gain: int) -> int:
 def _saliency(
     saliency: np.ndarray, position: Mapping[str, int], top: float, rows: list[dict[str, Any]], sig_len: int
 ) -> dict[str, Any]:
-    """uint8 levels (12, n_bins): 0 below the threshold, else 255 |value| / max; and the share that no row shows."""
-    given = np.abs(np.asarray(saliency, dtype=np.float64))
+    """int8 levels (12, n_bins): 0 below the threshold, else 127 value / max |value|; the share that no row shows."""
+    given = np.asarray(saliency, dtype=np.float64)
     if given.ndim != 2 or given.shape[0] != len(position) or given.shape[1] < 1 or np.isinf(given).any():
         raise ValueError(f"saliency must be finite and ({len(position)} leads, bins), not {given.shape}.")
     if not 0 < top <= 1:
@@ -177,22 +191,25 @@ def _saliency(
     for row, lead in enumerate(LEADS):
         if lead in position:
             value[row] = np.nan_to_num(given[position[lead]])
-    named = np.nan_to_num(given)
-    kept = np.where((value >= np.quantile(named, 1 - top)) & (value > 0), value, 0.0)
+    size = np.abs(value)
+    kept = np.where((size >= np.quantile(np.abs(np.nan_to_num(given)), 1 - top)) & (size > 0), value, 0.0)
 
     shown = np.zeros(kept.shape, dtype=bool)
     centre = (np.arange(n_bins) + 0.5) * sig_len / n_bins
     for segment in (segment for row in rows for segment in row["segments"]):
         shown[segment["lead"]] |= (centre >= segment["i0"]) & (centre < segment["i1"])
     pooled = math.ceil(n_bins / MAX_SALIENCY_BINS)
-    peaks = np.maximum.reduceat(kept, np.arange(0, n_bins, pooled), axis=1)
-    level = np.ceil(255 * peaks / kept.max()) if kept.max() > 0 else peaks
+    most = np.maximum.reduceat(kept, np.arange(0, n_bins, pooled), axis=1)
+    least = np.minimum.reduceat(kept, np.arange(0, n_bins, pooled), axis=1)
+    peaks = np.where(most >= -least, most, least)
+    highest = np.abs(kept).max()
+    level = np.sign(peaks) * np.ceil(127 * np.abs(peaks) / highest) if highest > 0 else peaks
     return {
-        "level": base64.b64encode(level.astype(np.uint8).tobytes()).decode("ascii"),
+        "level": base64.b64encode(level.astype(np.int8).tobytes()).decode("ascii"),
         "n_bins": level.shape[1],
         "bin_share": pooled / n_bins,
         "top": top,
-        "unseen": float((kept[~shown] > 0).sum() / max((kept > 0).sum(), 1)),
+        "unseen": float((kept[~shown] != 0).sum() / max((kept != 0).sum(), 1)),
     }
 
 

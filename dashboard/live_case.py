@@ -19,11 +19,12 @@ def stored_case(store: Store, stay_id: int, task: str = "los") -> LiveCase:
 
     Raises InputMistake for a stay outside the cohort, or a waveform file that cannot be read.
     """
-    samples = read.samples(store, task)
-    own = samples[samples["stay_id"] == stay_id]
-    if own.empty:
+    try:
+        row = read.stay_in_task(store, stay_id, task)
+    except read.UnknownStay as unknown:
+        raise InputMistake(f"stay {stay_id} is not a sample of this store: choose one of the cohort") from unknown
+    if row["sample_id"] is None:
         raise InputMistake(f"stay {stay_id} is not a sample of this store: choose one of the cohort")
-    row = own.iloc[0]
     catalogue = read.variables(store)
     series = set(catalogue.loc[catalogue["kind"] == "series", "name"])
     values = read.measurements(store, [stay_id], before_s=int(row["t0_offset_s"]) + 1)
@@ -36,8 +37,7 @@ def stored_case(store: Store, stay_id: int, task: str = "los") -> LiveCase:
         stored_offset_s=values["stored_offset_s"].astype("float64").to_numpy(),
         static={str(name): float(value) for name, value in static.items() if np.isfinite(value)},
     )
-    usable = own["ecg_usable"].fillna(False).iloc[0]
-    if not usable:
+    if not row["ecg_usable"]:
         return case
     signal = ecg_wfdb.read_signal(Path(read.ecg_record(store, int(row["study_id"]))["record_path"]))
     return replace(case, signal_mv=signal.signal_mv, fs=signal.fs, sig_name=signal.sig_name)

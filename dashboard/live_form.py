@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from cohort_db import read, read_results
-from cohort_db.ecg_wfdb import EcgSignal
+from cohort_db.errors import InputMistake
 from cohort_db.store import Store
+from dashboard.case_overlay import twelve_leads
 from dashboard.case_values import MODEL_WINDOW_H
+from dashboard.ecg_paper import ecg_paper
 from dashboard.live_case import stored_case
-from dashboard.live_input import ehr_csv, read_ecg_csv, read_ehr_csv, read_wfdb
-from dashboard.live_statics import ask_statics
-from dashboard.wording import Definition
+from dashboard.live_ecg_form import ChosenEcg, ask_recording, ask_window
+from dashboard.live_ehr import EhrValues, ehr_csv, read_ehr_csv
+from dashboard.live_limits import MOST_EHR_MB
+from dashboard.live_statics import ask_statics, statics_in_words
+from dashboard.live_window import with_ecg
+from dashboard.queries_case import Waveform
+from dashboard.wording import Definition, literal
+from lemof_core.errors import ModelMistake
 from lemof_core.live import LiveCase
 
+T = TypeVar("T")
 UPLOAD, STORED = "Upload files", "Use a stored stay's own data"
 # Part of every widget's key: a widget of another key is new and empty, and an upload cannot be emptied otherwise.
 PATIENT = "live_patient"
@@ -27,12 +36,17 @@ ASKED_FOR = "live_asked_for"
 
 @dataclass(frozen=True)
 class Asked:
-    """One patient to predict: `inputs` is equal for equal inputs and for no others, `stored_logit` what is stored."""
+    """One patient to predict: `inputs` is equal for equal inputs and for no others, `stored_logit` what is stored.
+
+    ecg_facts, warnings: what the form said of the ECG, for whoever keeps the answer.
+    """
 
     case: LiveCase
     inputs: str
     name: str
     stored_logit: float | None = None
+    ecg_facts: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def ask(store: Store, run_id: str, defined: Definition) -> Asked | None:
@@ -44,7 +58,9 @@ def ask(store: Store, run_id: str, defined: Definition) -> Asked | None:
         )  # fmt: skip
         st.button("New patient", key="live_new", on_click=_new_patient, help="Empties the form, uploads and answer")
     patient = int(st.session_state.get(PATIENT, 0))
-    return _from_store(store, run_id, patient) if source == STORED else _from_files(store, defined, patient)
+    if source == STORED:
+        return _from_store(store, run_id, patient)
+    return _from_files(store, run_id, defined, patient)
 
 
 def _forget() -> None:
@@ -57,15 +73,15 @@ def _new_patient() -> None:
     _forget()
 
 
-def _predict(inputs: str) -> bool:
+def _predict(inputs: str, *, ready: bool = True) -> bool:
     """Draw the button and return whether it was pressed for these very inputs.
 
     An answer belongs to exactly the files and facts it was asked for: another file needs another click, or one
     patient's ECG could be read with the record of the one before.
     """
-    if st.button("Predict", type="primary", key="live_predict"):
+    if st.button("Predict", type="primary", key="live_predict", disabled=not ready):
         st.session_state[ASKED_FOR] = inputs
-    return bool(st.session_state.get(ASKED_FOR) == inputs)
+    return ready and bool(st.session_state.get(ASKED_FOR) == inputs)
 
 
 def _from_store(store: Store, run_id: str, patient: int) -> Asked | None:
@@ -82,7 +98,7 @@ def _from_store(store: Store, run_id: str, patient: int) -> Asked | None:
     case = stored_case(store, int(stay_id))
     prediction = read_results.prediction(store, run_id, f"los-{int(stay_id)}")
     st.download_button(
-        "Download these values as CSV", ehr_csv(charted(case)), f"stay-{int(stay_id)}.csv", "text/csv",
+        "Download these values as CSV", ehr_csv(charted(case), case.static), f"stay-{int(stay_id)}.csv", "text/csv",
         on_click="ignore",
     )  # fmt: skip
     logit = None if prediction is None else float(prediction["logit"])
@@ -95,70 +111,100 @@ def charted(case: LiveCase) -> pd.DataFrame:
     return pd.DataFrame({name: getattr(case, name) for name in columns})
 
 
-def _from_files(store: Store, defined: Definition, patient: int) -> Asked | None:
+class _Sections:
+    """The form part by part: a mistake in one is said in its place, and the others keep what was given to them."""
+
+    def __init__(self) -> None:
+        self.refused = False
+
+    def ask(self, part: Callable[[], T]) -> T | None:
+        """Return what the part asked for; None where it was refused, with the reason on the page."""
+        try:
+            return part()
+        except (InputMistake, ModelMistake) as mistake:
+            self.refused = True
+            st.error(literal(mistake))
+            return None
+
+
+def _from_files(store: Store, run_id: str, defined: Definition, patient: int) -> Asked | None:
     catalogue = read.variables(store)
     rows: list[dict[Any, Any]] = catalogue[catalogue["kind"] == "static"].to_dict("records")
+    form = _Sections()
     with st.container(key="live-form"):
         left, middle, right = st.columns(3, gap="medium")
         with left:
             st.subheader("12-lead ECG")
-            ecg = _ask_ecg(patient)
+            recording = form.ask(lambda: ask_recording(patient))
         with middle:
             st.subheader(f"Health record, up to {defined.t0} after ICU admission")
-            values = _ask_values(catalogue, defined, patient)
+            given = form.ask(lambda: _ask_values(catalogue, rows, defined, patient)) or EhrValues(_no_values())
         with right:
             st.subheader("At admission")
-            static = ask_statics(rows, patient)
-    inputs = repr(
-        (None if ecg is None else (hash(ecg.signal_mv.tobytes()), ecg.fs, ecg.sig_name),
-         None if values is None else values.to_csv(), static)
-    )  # fmt: skip
-    if not _predict(inputs):
-        st.info(
-            "Predict reads exactly what stands above: age, sex and at least one value are needed, an ECG is not. Are "
-            "all files and facts of one and the same patient?"
-        )
+            static = form.ask(lambda: _agreed(ask_statics(rows, patient), given.static)) or {}
+            if given.static:
+                words = statics_in_words([row for row in rows if row["name"] in given.static], given.static)
+                st.caption(f"The EHR file says: {literal(', '.join(words.values()))}.")
+    ecg: ChosenEcg | None = None
+    if recording is not None:
+        chosen = recording
+        with st.container(key="live-preview"):
+            ecg = form.ask(lambda: ask_window(chosen, patient))
+    inputs = repr((None if ecg is None else ecg.identity, given.values.to_csv(), sorted(static.items())))
+    if not _predict(inputs, ready=not form.refused):
+        _before(ecg, run_id, refused=form.refused)
         return None
-    case = LiveCase(static=static)
-    if values is not None:
-        case = replace(
-            case,
-            variable=tuple(values["variable"]),
-            offset_s=values["offset_s"].to_numpy(float),
-            value=values["value"].to_numpy(float),
-            stored_offset_s=values["stored_offset_s"].to_numpy(float),
-        )
+    values = given.values
+    case = LiveCase(
+        variable=tuple(values["variable"]),
+        offset_s=values["offset_s"].to_numpy(float),
+        value=values["value"].to_numpy(float),
+        stored_offset_s=values["stored_offset_s"].to_numpy(float),
+        static=static,
+    )
+    if ecg is None:
+        return Asked(case, inputs, "Uploaded patient")
+    case = with_ecg(case, ecg.window_mv, ecg.recording)
+    return Asked(case, inputs, "Uploaded patient", ecg_facts=ecg.facts, warnings=tuple(ecg.warnings))
+
+
+def _before(ecg: ChosenEcg | None, run_id: str, *, refused: bool) -> None:
+    """Draw what stands there until Predict is pressed: what it would read, and the ECG on paper."""
+    if refused:
+        st.info("Nothing is predicted before what is refused above is mended or removed.")
+        return
+    st.info(
+        "Predict reads exactly what stands above: age, sex and at least one value are needed, an ECG is not. Are "
+        "all files and facts of one and the same patient?"
+    )
     if ecg is not None:
-        case = replace(case, signal_mv=ecg.signal_mv, fs=ecg.fs, sig_name=ecg.sig_name)
-    return Asked(case, inputs, "Uploaded patient")
+        record = twelve_leads(Waveform(ecg.window_mv.T, ecg.recording.fs, ecg.recording.leads))
+        ecg_paper(
+            record.ecg_mv, round(record.fs), record.leads, stay_id="live", run_id=run_id, key="live_preview_paper"
+        )
 
 
-def _ask_ecg(patient: int) -> EcgSignal | None:
-    files = st.file_uploader(
-        "A WFDB pair (.hea and .dat), or one CSV with a column per lead",
-        type=["hea", "dat", "mat", "csv"],
-        accept_multiple_files=True,
-        key=f"live_ecg_{patient}",
-    )
-    if not files:
-        return None
-    if len(files) == 1 and files[0].name.lower().endswith(".csv"):
-        columns = st.columns(2)
-        fs = columns[0].number_input("Sampling rate (Hz)", 50.0, 2000.0, 500.0, format="%g", key=f"live_fs_{patient}")
-        unit = columns[1].selectbox("Unit", ["mV", "uV"], key=f"live_unit_of_csv_{patient}")
-        ecg = read_ecg_csv(files[0].getvalue(), fs=float(fs), unit=str(unit))
-    else:
-        ecg = read_wfdb({file.name: file.getvalue() for file in files})
-    seconds = len(ecg.signal_mv) / ecg.fs
-    leads = ", ".join(ecg.sig_name)
-    st.caption(f"Read: {len(ecg.sig_name)} leads ({leads}), {seconds:.1f} s at {ecg.fs:g} Hz.")
-    return ecg
+def _agreed(asked: Mapping[str, float], in_file: Mapping[str, float]) -> dict[str, float]:
+    """Return what form and file say of the admission; raise InputMistake where they contradict each other."""
+    for name in sorted(set(asked) & set(in_file)):
+        if asked[name] != in_file[name]:
+            raise InputMistake(
+                f"{name} is {asked[name]:g} in the form and {in_file[name]:g} in the EHR file: which is right?"
+            )
+    return {**in_file, **asked}
 
 
-def _ask_values(catalogue: pd.DataFrame, defined: Definition, patient: int) -> pd.DataFrame | None:
+def _no_values() -> pd.DataFrame:
+    return charted(LiveCase())
+
+
+def _ask_values(
+    catalogue: pd.DataFrame, rows: list[dict[Any, Any]], defined: Definition, patient: int
+) -> EhrValues | None:
     file = st.file_uploader(
-        "A CSV with variable, hours (from ICU admission), value", type=["csv"], key=f"live_ehr_{patient}"
-    )
+        "A CSV with variable, hours (from ICU admission), value", type=["csv"], key=f"live_ehr_{patient}",
+        max_upload_size=MOST_EHR_MB,
+    )  # fmt: skip
     if file is None:
         first = defined.t0_hours - MODEL_WINDOW_H
         st.caption(f"The model reads hours {first:g} to {defined.t0_hours:g}; what lies outside is named and not used.")
@@ -167,11 +213,13 @@ def _ask_values(catalogue: pd.DataFrame, defined: Definition, patient: int) -> p
             "text/csv", on_click="ignore",
         )  # fmt: skip
         return None
-    values = read_ehr_csv(file.getvalue())
+    found = read_ehr_csv(file.getvalue(), rows)
+    values = found.values
     first_h, last_h = values["offset_s"].min() / 3600, values["offset_s"].max() / 3600
     span = f", hours {first_h:.1f} to {last_h:.1f} from ICU admission" if len(values) else ""
-    st.caption(f"Read: {len(values)} values of {values['variable'].nunique()} variables{span}.")
-    return values
+    also = f"; {len(found.static)} facts at admission" if found.static else ""
+    st.caption(f"Read: {len(values)} values of {values['variable'].nunique()} variables{span}{also}.")
+    return found
 
 
 def template(catalogue: pd.DataFrame, t0_hours: float) -> str:

@@ -11,18 +11,26 @@ import pandas as pd
 import streamlit as st
 
 from cohort_db.ecg_leads import LEADS
+from dashboard.abstention import reasons_to_abstain
 from dashboard.case_branches import effect_sentence, input_steps
-from dashboard.case_ecg import PX_PER_MM, interval_line
+from dashboard.case_ecg import PX_PER_MM
 from dashboard.case_overlay import NONE, SALIENCY, overlay_of, twelve_leads
 from dashboard.case_reasons import ecg_words, reasons_markup, strongest_reasons
 from dashboard.case_values import Latest, judged, latest_seen
-from dashboard.charts.risk import risk_scale
 from dashboard.charts.waterfall import sum_in_words, waterfall
+from dashboard.ecg_interval_row import formula_choice, interval_row
+from dashboard.ecg_intervals import Quality, intervals_of
 from dashboard.ecg_paper import ecg_paper
+from dashboard.live_answer import answer_json
 from dashboard.live_form import Asked, charted
 from dashboard.live_statics import statics_in_words
+from dashboard.prediction_set import set_words
 from dashboard.queries_case import Explained, Waveform
-from dashboard.wording import Definition, definition_of, interval, probability
+from dashboard.risk_card import INTERVAL, LOW, Risk, risk_markup
+from dashboard.session import stamp
+from dashboard.skill import Skill, skill
+from dashboard.trust_badge import badge_markup, verdicts
+from dashboard.wording import Definition, definition_of, literal, probability
 from lemof_core.live import LiveCase, LiveResult
 
 LIVE = "live"
@@ -36,20 +44,26 @@ def show(result: LiveResult, asked: Asked, run: dict[str, Any], variables: pd.Da
     static = _static_words(result, variables)
     st.html(_given(result, asked, list(static.values())))
     for note in result.notes:
-        st.warning(note)
+        st.warning(literal(note))
+    st.download_button(
+        "Download this answer", answer_json(result, asked, run), "lemof-answer.json", "application/json",
+        on_click="ignore", key="live_answer", help="What was read, the prediction and its explanation, as JSON.",
+    )  # fmt: skip
     explained = explained_by(result)
     left, right = st.columns([62, 38], gap="medium")
     with left, st.container(gap="xsmall"):
         _ecg(result, asked.case, run, explained)
     with right, st.container(gap="xsmall", key="live-right"):
-        _risk(result, run, defined)
+        able = skill(*stamp(), run["run_id"])
+        _risk(result, run, defined, able, variables["label"].to_dict())
         if asked.stored_logit is not None:
             _compare(float(result.prediction["logit"]), asked.stored_logit)
         ecg = ecg_words(result.measurements, _sex(result))
         latest = latest_of(asked.case, variables, _sex(result), defined)
-        reasons = strongest_reasons(explained, variables, latest, static, ecg, n=N_REASONS)
+        reasons = strongest_reasons(explained, variables, latest, static, ecg, effect=result.input_effect, n=N_REASONS)
         st.subheader("Why: the strongest reasons")
         st.html(reasons_markup(explained, reasons))
+        st.html(badge_markup(verdicts(pd.DataFrame(result.trust), explained)))
         _waterfall(result)
 
 
@@ -67,7 +81,8 @@ def _given(result: LiveResult, asked: Asked, static: list[str]) -> str:
     given, ecg = result.given, "no ECG"
     if asked.case.signal_mv is not None:
         seconds = len(asked.case.signal_mv) / asked.case.fs
-        ecg = f"ECG of {len(asked.case.sig_name)} leads, {seconds:.1f} s"
+        whole = asked.ecg_facts.get("Length", f"{seconds:.1f} s")
+        ecg = html.escape(f"ECG of {len(asked.case.sig_name)} leads, {whole}")
         ecg += "" if result.prediction["path"] == "both" else " (not used)"
     record = f"{given['n_values']} values of {given['n_variables']} of {given['n_series']} vital signs and labs"
     parts = [f"<b>{html.escape(asked.name)}</b>", ecg, record, *map(html.escape, static)]
@@ -99,23 +114,24 @@ def latest_of(case: LiveCase, variables: pd.DataFrame, sex: str, defined: Defini
     return latest_seen(seen, variables, sex)
 
 
-def _risk(result: LiveResult, run: dict[str, Any], defined: Definition) -> None:
+def _risk(result: LiveResult, run: dict[str, Any], defined: Definition, able: Skill, labels: dict[str, str]) -> None:
     prediction, calibration = result.prediction, result.calibration
-    p, low, high = prediction["p"], prediction["p_lo"], prediction["p_hi"]
     base, n_base = calibration["base_rate"], calibration["n_base"]
-    of = "" if n_base is None else f" <small>n = {n_base}</small>"
-    scale = risk_scale(p, low, high, base_rate=base, threshold=calibration["threshold"])
     path = "ECG and health record" if prediction["path"] == "both" else "health record alone"
-    st.subheader(defined.label)
-    st.markdown(
-        f'<div class="case-risk"><span class="case-p" data-testid="live-probability">{probability(p)}</span> '
-        f'<span class="case-interval">{interval(low, high) or "no interval"}</span>'
-        f'<span class="case-base">base rate {probability(base)}{of}</span></div>{scale}'
-        f'<div class="case-remarks">From {path}, run {html.escape(run["run_id"])}. 90 % interval over refits of the '
-        f"stacked decision and calibration; encoders not refitted. Low is no good news: death in the ICU before "
-        f"{defined.cut} counts as not staying.</div>",
-        unsafe_allow_html=True,
+    risk = Risk(
+        p=prediction["p"],
+        low=prediction["p_lo"],
+        high=prediction["p_hi"],
+        threshold=calibration["threshold"],
+        base_rate=base,
+        base_words=f"base rate of the fit {probability(base)}" + ("" if n_base is None else f", n = {n_base:,}"),
+        set_words=set_words(prediction["p"], pd.DataFrame(calibration["conformal"]), defined),
+        abstains=tuple(reasons_to_abstain(prediction, result.quality, able, labels)),
+        short=(f"From {path}, run {run['run_id']}.", LOW),
+        more=(INTERVAL,),
     )
+    st.subheader(defined.label)
+    st.markdown(f'<div data-testid="live-risk">{risk_markup(risk)}</div>', unsafe_allow_html=True)
 
 
 def _compare(logit: float, stored: float) -> None:
@@ -170,4 +186,5 @@ def _ecg(result: LiveResult, case: LiveCase, run: dict[str, Any], explained: Exp
         quality=quality or None,
         px_per_mm=PX_PER_MM,
     )
-    st.html(f'<div class="case-intervals">{html.escape(interval_line(result.measurements))}</div>')
+    told = Quality(result.quality or {}, result.prediction["path"] == "both")
+    st.html(interval_row(intervals_of(result.measurements, told, {}, formula_choice()), told))

@@ -15,7 +15,7 @@ from dashboard.plain_table import plain_table
 from dashboard.split_use import pair_draws, uses
 from dashboard.strata import COLUMNS
 from dashboard.strata_panel import beside_held_out
-from dashboard.wording import estimate, recipe, signed
+from dashboard.wording import estimate, literal, recipe, signed
 
 
 def draw_data(run: dict[str, Any] | None, datasets: pd.DataFrame) -> None:
@@ -23,7 +23,9 @@ def draw_data(run: dict[str, Any] | None, datasets: pd.DataFrame) -> None:
     for row in datasets.to_dict("records"):
         flags = (("synthetic patients", "synthetic"), ("surrogate ECGs", "surrogate_ecg"))
         kinds = [words for words, name in flags if row[name]]
-        st.markdown(f"This store: **{_plain(row['name'])}**, {' and '.join(kinds) or 'patients and ECGs as recorded'}.")
+        st.markdown(
+            f"This store: **{literal(row['name'])}**, {' and '.join(kinds) or 'patients and ECGs as recorded'}."
+        )
     if run is None:
         return
     if run["shipped"]:
@@ -164,7 +166,7 @@ def draw_calibration(calibrations: pd.DataFrame) -> None:
 def draw_not_estimable(run: dict[str, Any], found: pd.DataFrame) -> None:
     """What the run could not fit, and how many metrics have no number."""
     for what, why in run["not_estimable"].items():
-        st.markdown(f"- {_plain(what)}: {_plain(why)}")
+        st.markdown(f"- {literal(what)}: {literal(why)}")
     gaps = int(found["value"].isna().sum()) if len(found) else 0
     if gaps:
         st.markdown(
@@ -208,8 +210,3 @@ def draw_provenance(run: dict[str, Any], runs: pd.DataFrame) -> None:
 def _facts(facts: dict[str, str]) -> None:
     table = pd.DataFrame({"what": list(facts), "value": list(facts.values())})
     st.html(plain_table(table, words=["value"], head=False))
-
-
-def _plain(text: object) -> str:
-    """The text with the signs that Markdown would read taken literally."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+!|~$:" else sign for sign in str(text))

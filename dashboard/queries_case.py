@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cohort_db import read, read_results
+from cohort_db import read, read_comparable, read_results
 from cohort_db.ecg_wfdb import read_signal
 from cohort_db.errors import InputMistake
 from dashboard.session import TASK, cached_store
-from dashboard.wording import Definition, definition_of
-
-_OF_SAMPLE = ["sample_id", "t0_offset_s", "label", "outcome_hours", "died_before_cut", "study_id", "ecg_usable"]
+from dashboard.wording import Definition, care_unit, definition_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class Case:
     calibration: dict[str, Any] | None = None
     branches: pd.DataFrame = field(default_factory=pd.DataFrame)
     effect: dict[str, Any] | None = None
+    cutoffs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def stay_id(self) -> int:
@@ -82,40 +81,24 @@ class Waveform:
     problem: str | None = None
 
 
-# A shared, read-only frame: st.cache_data would copy it for every viewer on every rerun.
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _stays(url: str, revision: str) -> pd.DataFrame:
-    """Every stay, indexed by stay_id: the columns of its sample, rule and in_cohort."""
-    found = read.stays(cached_store(url), TASK).drop_duplicates("stay_id")
-    return found.set_index("stay_id")[[*_OF_SAMPLE, "rule", "in_cohort"]]
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def cohort_order(url: str, revision: str) -> tuple[int, ...]:
-    """The stays of the cohort by number: the order to leaf through when no list was filtered."""
-    frame = _stays(url, revision)
-    return tuple(int(stay_id) for stay_id in frame.index[frame["in_cohort"]])
-
-
 @st.cache_data(max_entries=256, show_spinner=False)
 def case_of(url: str, revision: str, stay_id: int, run_id: str | None) -> Case | None:
     """The stay as the run saw it; None for an unknown stay."""
     store = cached_store(url)
     try:
-        facts = read.stay(store, stay_id)
+        facts, row = read.stay(store, stay_id), read.stay_in_task(store, stay_id, TASK)
     except read.UnknownStay:
         return None
-    row: dict[Any, Any] = _stays(url, revision).loc[[stay_id]].to_dict("records")[0]
     if not row["in_cohort"]:
         return Case(facts, rule=row["rule"], run_id=run_id or "")
     case = Case(
         facts,
         sample_id=row["sample_id"],
         t0_s=int(row["t0_offset_s"]),
-        label=None if pd.isna(row["label"]) else int(row["label"]),
-        died_before_cut=bool(row["died_before_cut"]),
-        study_id=None if pd.isna(row["study_id"]) else int(row["study_id"]),
-        ecg_usable=not pd.isna(row["ecg_usable"]) and bool(row["ecg_usable"]),
+        label=row["label"],
+        died_before_cut=row["died_before_cut"],
+        study_id=row["study_id"],
+        ecg_usable=bool(row["ecg_usable"]),
         run_id=run_id or "",
     )
     prediction = read_results.prediction(store, run_id, str(case.sample_id)) if run_id else None
@@ -133,6 +116,7 @@ def _scored(store: Any, case: Case, run_id: str, prediction: dict[str, Any]) -> 
         calibration=calibration,
         branches=read_results.branch_values(store, run_id, sample_id),
         effect=read_results.input_effect(store, run_id, sample_id),
+        cutoffs=read_results.conformals(store, run_id).query("path == @prediction['path']"),
     )
 
 
@@ -175,8 +159,11 @@ def diagnoses(url: str, revision: str, hadm_id: int) -> pd.DataFrame:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def ecgs(url: str, revision: str, subject_id: int) -> pd.DataFrame:
-    """The patient's ECGs by time: study_id, ecg_time, surrogate, readable, problem, quality, usable."""
-    shown = ["study_id", "ecg_time", "surrogate", "readable", "problem", "quality", "usable"]
+    """The patient's ECGs by time: study_id, ecg_time, units, adc_gain, surrogate, readable, problem, quality, usable.
+
+    units and adc_gain are lists, one per lead in file order.
+    """
+    shown = ["study_id", "ecg_time", "units", "adc_gain", "surrogate", "readable", "problem", "quality", "usable"]
     return read.ecgs(cached_store(url), subject_id)[shown]
 
 
@@ -223,6 +210,36 @@ def explained(url: str, revision: str, run_id: str, row: int, path: str) -> Expl
     features = dict(zip(meta["axes"]["feature"], values.astype(float).tolist(), strict=True))
     leads, seconds = tuple(axes.get("lead", ())), float(axes.get("seconds_per_bin", 0.0))
     return Explained(features, saliency, leads, seconds, float(gap), float(error), str(meta["note"]))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def trust(url: str, revision: str, run_id: str, sample_id: str) -> pd.DataFrame:
+    """The checks of the prediction's attributions, one row per modality: the columns of `read_results.trust`."""
+    return read_results.trust(cached_store(url), run_id, sample_id)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def people(url: str, revision: str, stay_ids: tuple[int, ...]) -> dict[int, dict[str, Any]]:
+    """Stay -> its facts (`read.stay`), and who it is in short as `words`: F 67, MICU."""
+    out = {}
+    for stay_id in stay_ids:
+        facts = read.stay(cached_store(url), stay_id)
+        words = f"{facts['sex']} {facts['age_years']}, {care_unit(facts['first_careunit'])}"
+        out[stay_id] = facts | {"words": words}
+    return out
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def outcome_counts(url: str, revision: str) -> pd.DataFrame:
+    """How the cohort's stays ended, by care unit and decade of age."""
+    return read_comparable.outcome_counts(cached_store(url), TASK)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def ports_of_disease(url: str, revision: str, run_id: str, group: str, path: str, subject_id: int) -> pd.DataFrame:
+    """The inner predictions of other patients with a disease group: the columns are ports."""
+    store = cached_store(url)
+    return read_comparable.ports_of_disease(store, run_id, group, path=path, exclude_subject=subject_id)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

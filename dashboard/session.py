@@ -44,6 +44,26 @@ def stamp() -> tuple[str, str]:
     return store.url, revision(store.url)
 
 
+@st.cache_data(ttl=5, max_entries=8, show_spinner=False)
+def _cohort_revision(url: str) -> str:
+    return read_results.cohort_revision(_open(url))
+
+
+# While this very run is scored its predictions change at every look: a large frame is not built anew for each.
+@st.cache_data(ttl=15, max_entries=32, show_spinner=False)
+def _n_predictions(url: str, run_id: str) -> int:
+    return read_results.n_predictions(_open(url), run_id)
+
+
+def stays_stamp(run_id: str | None) -> tuple[str, str, int, str | None]:
+    """Return (store URL, revision of the cohort, predictions of the run, run): what the frame of all stays hangs on.
+
+    A job that scores another run changes none of it, so the largest frame of the app is not read anew meanwhile.
+    """
+    url = the_store().url
+    return url, _cohort_revision(url), _n_predictions(url, run_id) if run_id else 0, run_id
+
+
 def cached_store(url: str) -> Store:
     """Return the open store of a URL, for cached queries that may not take the store itself as an argument."""
     return _open(url)
@@ -57,7 +77,7 @@ def selected_run() -> dict[str, Any] | None:
     store = the_store()
     asked = st.query_params.get("run")
     try:
-        found = read_results.run(store, asked or st.session_state.get(CHOSEN) or read_results.newest_run(store, TASK))
+        found = read_results.run(store, chosen_run() or read_results.newest_run(store, TASK))
         if asked:
             # The navigation drops the URL's parameters: without this it would silently go back to the newest run.
             st.session_state[CHOSEN] = asked
@@ -67,6 +87,11 @@ def selected_run() -> dict[str, Any] | None:
             st.error(f"{mistake}. The link names a run that this store does not hold.")
             st.stop()
         return None
+
+
+def chosen_run() -> str | None:
+    """Return the run that the URL names, else the one chosen before in this session; None where nobody chose."""
+    return st.query_params.get("run") or st.session_state.get(CHOSEN)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

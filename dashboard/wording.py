@@ -82,3 +82,8 @@ def care_unit(name: str) -> str:
     """Return the short name in MIMIC's own parentheses: MICU of Medical Intensive Care Unit (MICU)."""
     inside = name.rpartition("(")[2].rstrip(")")
     return inside if name.endswith(")") and inside else name
+
+
+def literal(text: object) -> str:
+    """Return the text with the signs that Markdown would read taken literally: no link, no picture from elsewhere."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+!|~$:" else sign for sign in str(text))

@@ -25,8 +25,9 @@ from lemof_core.fusion.fold_model import FoldModel, make_cross, make_predictor, 
 from lemof_core.fusion.joint import TREES, CrossJoint, Joint, TreeJoint
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.port_stack import PortStack
+from lemof_core.typicality import Typicality
 
-FORMAT = 5
+FORMAT = 6
 FILES = ("model.json", "weights.safetensors", "arrays.safetensors")
 
 
@@ -54,6 +55,7 @@ def save_model(model: LemofModel, folder: Path, *, extra: Mapping[str, Any] | No
         "background_ids": model.background_ids,
         "input_background_ids": model.input_background.arrays.sample_ids,
         "calibration": model.calibration,
+        "typicality": {modality: typical.names for modality, typical in model.typicality.items()},
         "level_choices": model.level_choices,
         "report": model.report,
         "extra": dict(extra or {}),
@@ -75,6 +77,8 @@ def _arrays_of(model: LemofModel) -> dict[str, np.ndarray]:
     for path in model.decisions:
         arrays[f"refits.{path}"] = model.refits[path]
         arrays[f"background.{path}"] = model.port_background[path]
+    for modality, typical in model.typicality.items():
+        arrays |= {f"typical.{modality}.{name}": array for name, array in typical.to_arrays().items()}
     whole = model.input_background.arrays
     for name in ("ecg_uv", "series", "static", "labels", "aux"):
         arrays[f"input.{name}"] = np.ascontiguousarray(getattr(whole, name))
@@ -123,6 +127,10 @@ def load_model(folder: Path) -> LemofModel:
         background_ids={path: tuple(ids) for path, ids in document["background_ids"].items()},
         input_background=background,
         calibration=document["calibration"],
+        typicality={
+            modality: Typicality.from_arrays(tuple(names), _below(arrays, f"typical.{modality}."))
+            for modality, names in document["typicality"].items()
+        },
         level_choices=document["level_choices"],
         report=document["report"],
     )
@@ -144,12 +152,16 @@ def _background_arrays(arrays: Mapping[str, np.ndarray], ids: list[str], scaler:
     )
 
 
+def _below(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return what lies below the prefix, by the rest of its name."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
 def _load_fold(number: int, tensors: Mapping[str, Any], config: RunConfig, scaler: Scaler, pair: Any) -> FoldModel:
-    prefix = f"fold{number}."
-    state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    state = _below(tensors, f"fold{number}.")
     ehr = make_predictor("ehr", config, scaler)
     ecg = make_predictor("ecg", config, scaler) if any(name.startswith("ecg.") for name in state) else None
-    joint_state = {name.removeprefix("joint."): tensor for name, tensor in state.items() if name.startswith("joint.")}
+    joint_state = _below(state, "joint.")
     joint: Joint | None = None
     if ecg is not None and pair is not None:
         joint = make_cross(config, ecg, ehr, (int(pair[0]), int(pair[1])), scaler)

@@ -79,7 +79,7 @@ def find_beats(ecg_mv: FloatArray, *, fs: float) -> Beats | None:
     # NeuroKit takes 2.6 s to import; who only wants the types of this module does not wait for it.
     from neurokit2.ecg import ecg_findpeaks
 
-    magnitude = np.sqrt(np.sum(sosfiltfilt(_qrs_band(float(fs)), ecg_mv, axis=1) ** 2, axis=0))
+    magnitude = qrs_magnitude(ecg_mv, fs=fs)
     # The detector ignores whatever lies within one refractory period of sample 0; half a second of mirror avoids that.
     lead_in = min(round(0.5 * fs), magnitude.size - 1)
     mirrored = np.concatenate([magnitude[lead_in:0:-1], magnitude])
@@ -88,7 +88,16 @@ def find_beats(ecg_mv: FloatArray, *, fs: float) -> Beats | None:
         warnings.simplefilter("ignore", category=RuntimeWarning)
         found = ecg_findpeaks(mirrored, sampling_rate=round(fs), method="neurokit", mindelay=REFRACTORY_S)
     r_samples = np.asarray(found["ECG_R_Peaks"], dtype=np.int64) - lead_in
-    r_samples = r_samples[r_samples >= 0]
+    return beats_at(ecg_mv, magnitude, r_samples[r_samples >= 0], fs=fs)
+
+
+def qrs_magnitude(ecg_mv: FloatArray, *, fs: float) -> FloatArray:
+    """(n_leads, sig_len) -> (sig_len,) length of the vector of all leads in the band where QRS is strong."""
+    return np.asarray(np.sqrt(np.sum(sosfiltfilt(_qrs_band(float(fs)), ecg_mv, axis=1) ** 2, axis=0)))
+
+
+def beats_at(ecg_mv: FloatArray, magnitude: FloatArray, r_samples: IntArray, *, fs: float) -> Beats | None:
+    """Which of the peaks that a detector found in `magnitude` are beats, aligned; None as in `find_beats`."""
     first, last = (round(limit * fs) for limit in COMPARED_S)
     whole = (r_samples + first >= 0) & (r_samples + last <= magnitude.size)
     if whole.sum() < FEWEST_BEATS:

@@ -214,6 +214,16 @@ def _calibration(y: np.ndarray, p: np.ndarray, weights: np.ndarray, n: int, even
     ]
 
 
+def shares(which: np.ndarray, subject_ids: np.ndarray, *, name: str, events: int, n_draws: int = N_DRAWS) -> Estimate:
+    """Return the share of samples of which `which` (N,) is true, with its patient-bootstrap interval."""
+    n = len(which)
+    if n < MIN_EVENTS:
+        return Estimate(name, None, None, None, n, events, f"not estimable, n = {n}")
+    draws = share_of(which, bootstrap_weights(subject_ids, n_draws=n_draws))
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    return Estimate(name, float(np.mean(which)), float(low), float(high), n, events)
+
+
 def paired_difference(
     y: np.ndarray,
     first: np.ndarray,

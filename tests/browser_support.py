@@ -22,8 +22,9 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
-# Streamlit asks below a page's own path before it asks at the root, and the browser logs the 404 with this address.
-_PROBE = re.compile(r"/[a-z-]+/_stcore/(?:health|host-config)")
+# Streamlit asks below a page's own path before it asks at the root (the base path, where there is one), and the
+# browser logs the 404 with this address.
+_PROBE = re.compile(r"(?:/[a-z-]+){1,2}/_stcore/(?:health|host-config)")
 IDENTITIES = """() => {
   const found = [];
   const walk = (root) => {

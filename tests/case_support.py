@@ -46,6 +46,7 @@ class CaseStore:
     unreadable: int  # its file was removed after ingest
     left_out: int
     died: int  # in the ICU before the cut
+    outside: int  # its record is unlike the fit's, and the checks of its explanation fail
 
     @property
     def url(self) -> str:
@@ -78,7 +79,8 @@ def make_case_store(home: Path) -> dict[str, Any]:
     dead = samples.loc[samples["died_before_cut"], "stay_id"]
     with_ecg = samples.loc[test & has_ecg & ~samples["died_before_cut"], "stay_id"].tolist()
     not_scored = int(samples.loc[samples["split"] == "val", "stay_id"].iloc[0])
-    add_made_up_run(store, samples, leave_out=not_scored)
+    outside = int(samples.loc[(samples["split"] == "train") & has_ecg, "stay_id"].iloc[2])
+    add_made_up_run(store, samples, leave_out=not_scored, outside=outside)
     _remove_waveform(store, int(samples.loc[samples["stay_id"] == with_ecg[1], "study_id"].iloc[0]))
     store.close()
     return {
@@ -88,6 +90,7 @@ def make_case_store(home: Path) -> dict[str, Any]:
         "train_stay": int(samples.loc[(samples["split"] == "train") & has_ecg, "stay_id"].iloc[0]),
         "no_ecg": int(samples.loc[~has_ecg & (samples["stay_id"] != not_scored), "stay_id"].iloc[0]),
         "not_scored": not_scored,
+        "outside": outside,
         "left_out": int(stays.loc[~stays["in_cohort"], "stay_id"].iloc[0]),
         "died": int(dead.iloc[0]),
     }
@@ -98,7 +101,7 @@ def _remove_waveform(store: Store, study_id: int) -> None:
     record.with_name(f"{record.name}.dat").unlink()
 
 
-def add_made_up_run(store: Store, samples: pd.DataFrame, *, leave_out: int) -> None:
+def add_made_up_run(store: Store, samples: pd.DataFrame, *, leave_out: int, outside: int = 0) -> None:
     """The store holds a run that scored every sample but one, with explanations that sum as real ones do."""
     series = read.variables(store)
     names = series["name"].tolist()
@@ -126,11 +129,22 @@ def add_made_up_run(store: Store, samples: pd.DataFrame, *, leave_out: int) -> N
         for level in (1, 2, 3)
     ]  # fmt: skip
     run = run_row(RUN, fitting="holdout", n_by_split=counts, not_estimable={})
-    results.add_run(store, run, calibrations=calibrations, level_choices=choices, stage_weights=[])
+    conformals = [
+        {"path": path, "label": label, "alpha": 0.1, "n": 30 if path == "both" else 7, "cutoff": cutoff}
+        for path, cutoff in (("both", 0.6), ("ehr", None))
+        for label in (0, 1)
+    ]
+    results.add_run(
+        store, run, calibrations=calibrations, level_choices=choices, stage_weights=[], conformals=conformals
+    )
     scored = samples[samples["stay_id"] != leave_out].reset_index(drop=True)
     arrays = _made_up_arrays(names, scored["ecg_usable"].fillna(False).to_numpy(bool))
     _create_arrays(store, names)
     tables = _made_up_tables(scored, scored["ecg_usable"].fillna(False).to_numpy(bool))
+    tables["trust"] = _made_up_checks(tables["predictions"], f"los-{outside}")
+    own = tables["predictions"]["sample_id"] == f"los-{outside}"
+    tables["predictions"]["typical_ehr"] = np.where(own, 0.004, 0.4)
+    tables["predictions"]["unusual"] = [[["ehr", "lactate", 0.61]] if is_own else None for is_own in own]
     results.add_scored(store, RUN, **tables, arrays=arrays)
 
 
@@ -191,6 +205,22 @@ def _made_up_tables(scored: pd.DataFrame, present: np.ndarray) -> dict[str, pd.D
             effects.append({**own, **values, "n_background": 16})
     frames = {"predictions": predictions, "branch_values": branches, "level_scores": levels, "input_effects": effects}
     return {name: pd.DataFrame(rows) for name, rows in frames.items()}
+
+
+def _made_up_checks(predictions: pd.DataFrame, failing: str) -> pd.DataFrame:
+    """Return checks that pass, and of one sample checks that fail."""
+    rows = []
+    for sample_id, path in zip(predictions["sample_id"], predictions["path"], strict=True):
+        bad = sample_id == failing
+        for modality in ("ecg", "ehr") if path == "both" else ("ehr",):
+            rows.append(
+                {
+                    "sample_id": sample_id, "modality": modality, "deleted_salient": 0.01 if bad else 0.4,
+                    "deleted_random": 0.05, "deleted_random_most": 0.09, "n_random": 10,
+                    "rank_correlation": 1.0 if bad else -0.08,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 T0_S = 86_400

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from case_support import CaseStore
+    from playwright.sync_api import Page
+
     from cohort_db.store import Store
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -52,7 +55,7 @@ def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 env={**os.environ, "LEMOF_WORKERS": "2", "PYTHONPATH": f"{ROOT}{os.pathsep}{Path(__file__).parent}"},
                 capture_output=True,
                 text=True,
-                timeout=280,
+                timeout=800,
                 check=False,
             )
             assert made.returncode == 0, made.stderr
@@ -67,3 +70,22 @@ def demo_store(demo_home: Path) -> Iterator[Store]:
     store = open_store(f"sqlite:///{demo_home / 'cohort.db'}")
     yield store
     store.close()
+
+
+@pytest.fixture(scope="session")
+def case_store(tmp_path_factory: pytest.TempPathFactory) -> CaseStore:
+    """A small store with a made-up run, one for all tests: none changes it."""
+    from case_support import shared_case_store
+
+    return shared_case_store(tmp_path_factory)
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A fresh page of Chromium; when its test is over, nothing may have failed on it, nor left this machine."""
+    from browser_support import chromium_page
+
+    with chromium_page() as page:
+        yield page
+        assert page.lemof_failures == []  # type: ignore[attr-defined]
+        assert page.lemof_outside_requests == []  # type: ignore[attr-defined]

@@ -25,14 +25,6 @@ def url(demo_home: Path) -> Iterator[str]:
         yield served
 
 
-@pytest.fixture
-def page(url: str) -> Iterator[Page]:
-    with chromium_page() as page:
-        yield page
-        assert page.lemof_failures == []
-        assert page.lemof_outside_requests == []
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_opens_with_its_banner_and_without_an_error(page: Page, url: str, path: str) -> None:
     page.goto(url + path)

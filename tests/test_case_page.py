@@ -10,19 +10,13 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from case_support import RUN, CaseStore, shared_case_store
+from case_support import RUN, CaseStore
 from streamlit.testing.v1 import AppTest
 
 from cohort_db import read, read_results
 from cohort_db.store import Store, open_store
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(scope="module")
-def case_store(tmp_path_factory: pytest.TempPathFactory) -> CaseStore:
-    """One store for all tests: none changes it."""
-    return shared_case_store(tmp_path_factory)
 
 
 @pytest.fixture
@@ -66,7 +60,7 @@ def test_every_panel_of_a_case_carries_its_stay_and_its_run(store: Store, case_s
     assert stays_on(page) == {str(case_store.test_stay)}
     assert set(re.findall(r'data-run="([^"]*)"', markup(page))) == {RUN}
     panels = set(re.findall(r'data-panel="(\w+)"', markup(page)))
-    assert panels == {"identity", "ecg", "risk", "reasons", "branches", "trends"}
+    assert panels == {"identity", "ecg", "risk", "reasons", "trust", "branches", "trends"}
 
 
 def test_the_probability_shown_is_the_stored_one_and_the_waterfall_sums_to_it(
@@ -82,7 +76,7 @@ def test_the_probability_shown_is_the_stored_one_and_the_waterfall_sums_to_it(
         ({}, stored["logit"]),
     ):
         text = markup(opened(stay=case_store.test_stay, run=RUN, **view))
-        assert f'<span class="case-p">{stored["p"]:.2f}</span>' in text
+        assert f'<span class="case-p" data-testid="risk-probability">{stored["p"]:.2f}</span>' in text
         assert f"[{stored['p_lo']:.2f}–{stored['p_hi']:.2f}]" in text
         told = re.search(r'data-testid="waterfall-sum">([^<]+)<', text)
         assert told
@@ -227,18 +221,24 @@ def test_depth_works_for_a_stay_outside_the_cohort_and_for_one_without_an_ecg(
         assert not page.exception and stays_on(page) == {str(stay_id)}
 
 
-def test_next_and_previous_follow_the_list_of_the_cohort_page(store: Store, case_store: CaseStore) -> None:
-    first, second, third = case_store.cohort[5], case_store.cohort[2], case_store.cohort[9]
-    page = opened(run=RUN)
-    page.session_state["cohort_ids"] = [first, second, third]
-    page.query_params["stay"] = str(second)
-    page.run()
-    assert "2 of 3" in markup(page)
+def test_next_and_previous_follow_the_list_in_the_link(store: Store, case_store: CaseStore) -> None:
+    known = read.samples(store).sort_values(["age_years", "stay_id"], ascending=[False, True])
+    first, second, *_, last = known.loc[known["sex"] == "F", "stay_id"].tolist()
+    n = int((known["sex"] == "F").sum())
+    page = opened(run=RUN, stay=first, list="sex=F&sort=old")
+    assert f"1 of {n}" in markup(page) and page.button(key="case-prev").disabled
     page.button(key="case-next").click().run()
-    assert stays_on(page) == {str(third)} and page.button(key="case-next").disabled
-    page.button(key="case-prev").click().run()
-    page.button(key="case-prev").click().run()
-    assert stays_on(page) == {str(first)} and page.button(key="case-prev").disabled
+    assert stays_on(page) == {str(second)} and f"2 of {n}" in markup(page)
+    assert page.query_params["list"] == "sex=F&sort=old"
+    page = opened(run=RUN, stay=last, list="sex=F&sort=old")
+    assert f"{n} of {n}" in markup(page) and page.button(key="case-next").disabled
+
+
+def test_a_link_with_a_list_that_cannot_be_read_leafs_through_nobody(store: Store, case_store: CaseStore) -> None:
+    page = opened(run=RUN, stay=case_store.cohort[3], list="name=<b>John</b>")
+    assert not page.exception and stays_on(page) == {str(case_store.cohort[3])}
+    assert "list cannot be read" in sentences(page) and "John" not in sentences(page) + markup(page)
+    assert page.button(key="case-next").disabled and page.button(key="case-prev").disabled
 
 
 def test_a_store_without_a_run_still_shows_the_course(

@@ -14,12 +14,14 @@ from mimic_support import MIMIC_LEADS
 
 from dashboard.case_attention import chosen_sentences
 from dashboard.case_branches import effect_sentence
-from dashboard.case_ecg import interval_line, record_labels, when
-from dashboard.case_header import neighbours
-from dashboard.case_overlay import on_record
-from dashboard.case_reasons import ecg_words, grouped, static_words, strongest_reasons
+from dashboard.case_overlay import Overlay, on_record
+from dashboard.case_reasons import ecg_words, static_words, strongest_reasons
 from dashboard.case_risk import outcome_words
-from dashboard.case_values import MODEL_WINDOW_H, SEEN, direction, latest_seen
+from dashboard.case_values import MODEL_WINDOW_H, SEEN, direction, flags_in_words, latest_seen, missing_hours
+from dashboard.ecg_choice import record_labels, when
+from dashboard.ecg_window import windowed
+from dashboard.facts import FACTS as WEIGHED
+from dashboard.facts import grouped, phi_ecg
 from dashboard.queries_case import Attention, Case, Explained, Waveform
 from lemof_core.ehr_series import N_HOURS, hourly_grid
 
@@ -68,6 +70,45 @@ def test_flags_follow_the_reference_range_of_the_patients_sex() -> None:
     assert judge(measured, "F")["flag"].tolist() == ["", "H", ""]
 
 
+@pytest.mark.parametrize(
+    ("potassium", "flag"),
+    [
+        (2.7, "LL"),
+        (2.8, "LL"),
+        (2.9, "L"),
+        (3.2, "L"),
+        (3.3, ""),
+        (5.1, ""),
+        (5.2, "H"),
+        (6.1, "H"),
+        (6.2, "HH"),
+        (9, "HH"),
+    ],
+)
+def test_a_value_at_a_critical_limit_is_critical_already(potassium: float, flag: str) -> None:
+    assert judge(charted(("potassium", 1, potassium)))["flag"].tolist() == [flag]  # 3.3 to 5.1, critical 2.8 and 6.2
+
+
+def test_flags_are_counted_in_words_worst_low_first() -> None:
+    assert flags_in_words(pd.Series(["H", "", "LL", "H"])) == "3 of 4 values flagged: 1 LL, 2 H"
+    assert flags_in_words(pd.Series(["", ""])) == "0 of 2 values flagged"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(-7200, T0_S + 7200), st.booleans()), min_size=1, max_size=40))
+def test_hours_counted_as_missing_are_those_that_the_models_grid_leaves_empty(times: list[tuple[int, bool]]) -> None:
+    times = [*times, (T0_S, False), (0, False), (3600 * 5, True)]
+    measured = charted(*(("lactate", 0, 2.0) for _ in times))
+    measured["offset_s"] = [offset for offset, _ in times]
+    measured["stored_offset_s"] = pd.array([T0_S + 1 if late else None for _, late in times], dtype="Int64")
+    arguments = measured.assign(row=0, column=0)
+    grid = hourly_grid(arguments, n_samples=1, n_variables=1, t0_offset_s=np.array([T0_S]))[0, 0]
+    found = missing_hours(judge(measured), ["lactate", "crp"], T0_S)
+    assert [hour + N_HOURS for hour in found["lactate"]] == np.flatnonzero(np.isnan(grid)).tolist()
+    assert found["crp"] == list(range(-N_HOURS, 0))
+    assert missing_hours(judge(measured, t0_s=None), ["lactate"], None) == {"lactate": []}
+
+
 def test_a_variable_without_reference_range_is_never_flagged() -> None:
     assert judge(charted(("weight", 1, 300.0)))["flag"].tolist() == [""]
 
@@ -93,7 +134,7 @@ def test_the_direction_is_told_from_the_last_turn(values: list[float], words: st
 def test_the_last_value_in_words_is_the_last_one_that_the_model_saw() -> None:
     values = judge(charted(("lactate", 6, 1.0), ("lactate", 20, 4.1), ("lactate", 23, 9.0, 30), ("lactate", 30, 8.0)))
     last = latest_seen(values, VARIABLES, "M")["lactate"]
-    assert last.words(VARIABLES.loc["lactate"]) == "4.1 mmol/L (H)"
+    assert last.words(VARIABLES.loc["lactate"]) == "4.1 mmol/L (HH, critical)"
     assert (last.hour, last.n, last.direction) == (20.0, 2, "rising since hour 6")
 
 
@@ -122,7 +163,7 @@ def test_reasons_are_the_largest_attributions_with_the_summed_saliency_among_the
     assert [reason.words for reason in reasons] == [
         "C-reactive protein not measured in the 24 h before the prediction",
         "ECG: rate 112 (fast)",
-        "Lactate 4.1 mmol/L (H)",
+        "Lactate 4.1 mmol/L (HH, critical)",
     ]
     assert [reason.attribution for reason in reasons] == pytest.approx([0.3, 0.25, -0.2])
 
@@ -132,6 +173,32 @@ def test_what_would_read_nought_is_no_reason() -> None:
     reasons = strongest_reasons(found, VARIABLES, {}, static_words(FACTS), "rate 112")
     assert [reason.words for reason in reasons] == ["Age 67 years"]
     assert strongest_reasons(explained({"age": 0.001}), VARIABLES, {}, {}, "rate 112") == []
+
+
+def test_what_measures_one_thing_is_one_fact_and_named_by_its_strongest_variables() -> None:
+    found = explained({"gcs_eye": -0.1, "gcs_motor": -0.3, "gcs_verbal": 0.05, "lactate": 0.2})
+    values = judge(charted(("gcs_eye", 3, 3), ("gcs_motor", 3, 6), ("gcs_verbal", 3, 5), ("lactate", 3, 3.1)))
+    reasons = strongest_reasons(found, VARIABLES, latest_seen(values, VARIABLES, "F"), {}, "")
+    assert [reason.words for reason in reasons] == [
+        "Glasgow coma scale: GCS motor response 6; GCS eye opening 3 (L)",
+        "Lactate 3.1 mmol/L (H)",
+    ]
+    assert [reason.attribution for reason in reasons] == pytest.approx([-0.35, 0.2])
+    (unknown,) = strongest_reasons(explained({"gcs_eye": 0.1, "gcs_motor": 0.2}), VARIABLES, {}, {}, "")
+    assert unknown.words == "Glasgow coma scale not measured in the 24 h before the prediction"
+
+
+def test_every_variable_of_a_fact_is_one_of_the_catalogue() -> None:
+    named = {name for _, variables in WEIGHED.values() for name in variables}
+    assert named <= set(VARIABLES.index)
+
+
+def test_the_ecg_weighs_what_it_contributed_and_not_what_its_saliency_sums_to() -> None:
+    effect = {"v_none": -0.15, "v_ecg": -0.38, "v_ehr": 0.34, "v_both": -0.10}
+    found = explained({"lactate": 0.2}, np.full((12, 250), 0.61 / 3000))
+    assert grouped(found)["ecg"] == pytest.approx(0.61)
+    alone, together = -0.38 + 0.15, -0.10 - 0.34
+    assert grouped(found, effect)["ecg"] == phi_ecg(effect) == pytest.approx((alone + together) / 2)
 
 
 def test_the_columns_of_the_care_unit_are_one_fact() -> None:
@@ -184,9 +251,20 @@ def test_of_a_longer_record_the_middle_ten_seconds_carry_the_saliency() -> None:
     assert placed.shape == (500,) and placed[125:375].all() and not placed[:125].any() and not placed[375:].any()
 
 
-def test_intervals_that_were_not_measured_are_a_dash_and_never_a_number() -> None:
-    line = interval_line({"heart_rate_bpm": 112.2, "qrs_ms": 96.0, "qt_ms": 340.0, "qtcf_ms": 465.0})
-    assert line == "HR 112 · PR – · QRS 96 ms · QT/QTc (Fridericia) 340/465 ms · automated, unconfirmed"
+def test_a_window_of_a_long_record_holds_the_samples_and_the_overlay_of_its_seconds() -> None:
+    fs, duration_s = 100, 60
+    seconds = np.arange(fs * duration_s) / fs
+    record = Waveform(np.tile(seconds, (2, 1)), float(fs), ("I", "II"))
+    bins = np.arange(duration_s * 25) / 25  # the time at which each bin begins
+    overlay = Overlay(np.tile(bins, (2, 1)), np.arange(duration_s * 2) / 2, (24.5, 40.0))
+    shown, lies = windowed(record, overlay, 20.0)
+    assert shown.ecg_mv.shape == (2, 1000) and shown.ecg_mv[1, 0] == 20.0
+    assert lies.saliency is not None and lies.saliency.shape == (2, 250) and lies.saliency[0, 0] == 20.0
+    assert lies.attention is not None and lies.attention.tolist() == [20 + half / 2 for half in range(20)]
+    assert lies.highlight == (4.5, 10.0)
+    assert windowed(record, Overlay(highlight=(1.0, 2.0)), 20.0)[1].highlight is None
+    short = Waveform(record.ecg_mv[:, :1000], float(fs), record.leads)
+    assert windowed(short, overlay, 0.0) == (short, overlay)
 
 
 def test_the_list_of_ecgs_marks_the_one_that_the_model_saw() -> None:
@@ -204,7 +282,7 @@ def test_the_list_of_ecgs_marks_the_one_that_the_model_saw() -> None:
     assert when(INTIME, INTIME) == "at admission"
 
 
-# ---- attention and leafing through ----
+# ---- attention ----
 def test_the_chosen_token_and_window_are_told_beside_an_even_look() -> None:
     words = chosen_sentences(MAPS, ["Summary token", "Lactate", "MAP"], 1, 0)
     assert words == (
@@ -212,18 +290,3 @@ def test_the_chosen_token_and_window_are_told_beside_an_even_look() -> None:
         "0.00-5.00 s of the ECG looked most at Lactate 0.600, MAP 0.300, Summary token 0.100; "
         "an even look would be 0.333."
     )
-
-
-@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=30, unique=True))
-def test_next_visits_every_listed_stay_once_in_the_order_shown(stays: list[int]) -> None:
-    order, visited = tuple(stays), [stays[0]]
-    while (after := neighbours(visited[-1], order)[2]) is not None:
-        visited.append(after)
-    assert visited == stays
-    assert [neighbours(stay, order)[0] for stay in stays] == list(range(1, len(stays) + 1))
-
-
-def test_a_stay_that_is_not_listed_stands_between_its_numbers() -> None:
-    assert neighbours(25, (30, 10, 20)) == (None, 20, 30)
-    assert neighbours(5, (30, 10, 20)) == (None, None, 10)
-    assert neighbours(5, ()) == (None, None, None)

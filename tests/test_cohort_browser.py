@@ -34,14 +34,6 @@ def server(pages_stores: PagesStores) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with chromium_page() as page:
-        yield page
-        assert page.lemof_failures == []  # type: ignore[attr-defined]
-        assert page.lemof_outside_requests == []  # type: ignore[attr-defined]
-
-
 @pytest.fixture(scope="module")
 def database(pages_stores: PagesStores) -> sqlite3.Connection:
     return sqlite3.connect(pages_stores.home["full"] / "cohort.db")
@@ -70,9 +62,14 @@ def cell(page: Page, row: int, column: str) -> str:
     return table.get_by_test_id(f"glide-cell-{titles.index(column) + 1}-{row}").text_content() or ""
 
 
+def shown_link(page: Page, row: int) -> dict[str, list[str]]:
+    """The parameters of the case that the link in a row leads to: stay, run, and the list where it is filtered."""
+    return parse_qs(urlsplit(cell(page, row, "Stay")).query)
+
+
 def shown_stay(page: Page, row: int) -> str:
     """The stay in a row as the table shows it."""
-    return parse_qs(urlsplit(cell(page, row, "Stay")).query)["stay"][0]
+    return shown_link(page, row)["stay"][0]
 
 
 def pick_row(page: Page, row: int) -> None:
@@ -87,11 +84,13 @@ def pick_row(page: Page, row: int) -> None:
 )
 def test_a_chosen_row_opens_the_stay_that_it_shows(server: str, page: Page, query: str) -> None:
     open_at(page, f"{server}/cohort{query}")
-    wanted = shown_stay(page, 3)
+    wanted = shown_link(page, 3)
+    assert wanted["run"] == [RUN] and ("list" in wanted) == bool(query)
     pick_row(page, 3)
     page.wait_for_url("**/case?**")
     idle(page)
-    assert parameters(page) == {"stay": [wanted], "run": [RUN]}
+    assert parameters(page) == wanted
+    expect(page.get_by_test_id("case-position")).to_contain_text("4 of ")
 
 
 def test_the_row_is_the_right_one_also_after_a_click_on_a_column_head(server: str, page: Page) -> None:
@@ -120,15 +119,16 @@ def test_filter_order_and_next_never_show_another_patient(server: str, page: Pag
         page.get_by_label("Order").click()
         page.get_by_role("option", name=orders[number % len(orders)], exact=True).click()
         idle(page)
-        wanted = [shown_stay(page, number + further) for further in range(3)]
+        wanted = [shown_link(page, number + further) for further in range(3)]
         pick_row(page, number)
         page.wait_for_url("**/case?**")
-        for place, stay in enumerate(wanted):
+        for place, link in enumerate(wanted):
+            stay = link["stay"][0]
             if place:
                 page.locator(".st-key-case-next button").click()
             expect(page.locator(f'[data-panel="trends"][data-stay="{stay}"]')).to_be_visible()
             idle(page)
-            assert parameters(page) == {"stay": [stay], "run": [RUN]}
+            assert parameters(page) == link
             assert identities(page) == {(stay, RUN)}
             checked += 1
         page.get_by_role("link", name="Cohort", exact=True).first.click()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from cohort_support import FILTERS, FIVE_DAYS, made_up_stays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
@@ -16,9 +17,7 @@ from sklearn.metrics import confusion_matrix
 from dashboard.cohort_filters import (
     OUTCOMES,
     SORTS,
-    SPLITS,
     VERDICTS,
-    WHERE,
     Filters,
     as_query,
     filter_stays,
@@ -26,68 +25,6 @@ from dashboard.cohort_filters import (
     outcome_words,
     sort_stays,
     verdicts,
-)
-from dashboard.wording import Definition
-
-FIVE_DAYS = Definition(t0_hours=48, cut_hours=120)
-UNITS = ("MICU", "CCU", "SICU")
-DISEASES = ("heart failure", "sepsis", "pneumonia")
-RULES = ("adult", "first_stay")
-
-
-def _stays(n: int = 200, seed: int = 0) -> pd.DataFrame:
-    """Stays with the columns of `queries_cohort.stays`; a fifth is outside the cohort, a tenth is not scored."""
-    rng = np.random.default_rng(seed)
-    in_cohort = rng.random(n) < 0.8
-    scored = in_cohort & (rng.random(n) < 0.9)
-    label = np.where(in_cohort, rng.integers(0, 2, n), -1)
-    died = (label == 0) & (rng.random(n) < 0.2)
-    groups = [", ".join(sorted(name for name in DISEASES if rng.random() < 0.3)) for _ in range(n)]
-    outcome = np.select([died, label == 1, label == 0], ["died", "long", "left"], "none")
-    return pd.DataFrame(
-        {
-            "stay_id": rng.permutation(np.arange(30_000, 30_000 + n)),
-            "subject_id": rng.integers(10_000, 10_000 + n // 2, n),
-            "in_cohort": in_cohort,
-            "rule": pd.Categorical(np.where(in_cohort, None, rng.choice(RULES, n))),
-            "split": pd.Categorical(np.where(in_cohort, rng.choice(SPLITS, n), None)),
-            "age_years": rng.integers(18, 91, n),
-            "sex": pd.Categorical(rng.choice(["F", "M"], n)),
-            "unit": pd.Categorical(rng.choice(UNITS, n)),
-            "disease_groups": pd.Categorical(groups),
-            "ecg": pd.Categorical(rng.choice(["yes", "no"], n)),
-            "outcome": pd.Categorical(outcome, categories=list(OUTCOMES)),
-            "label": pd.array(np.where(label < 0, None, label).tolist(), dtype="Int64"),
-            "p": np.where(scored, rng.integers(0, 101, n) / 100, np.nan),
-            "path": np.where(scored, rng.choice(["both", "ehr"], n), None),
-        }
-    )
-
-
-def some_of(*options: str) -> Any:
-    return st.lists(st.sampled_from(options), unique=True, max_size=len(options)).map(tuple)
-
-
-def pair_of(numbers: Any) -> Any:
-    return st.none() | st.tuples(numbers, numbers).map(lambda two: (min(two), max(two)))
-
-
-FILTERS = st.builds(
-    Filters,
-    q=st.sampled_from(["", "3", "300", "301", "10", "1004", "9"]),
-    where=some_of(*WHERE),
-    rule=some_of(*RULES),
-    split=some_of(*SPLITS),
-    sex=some_of("F", "M"),
-    age=pair_of(st.integers(15, 95)),
-    unit=some_of(*UNITS),
-    disease=some_of(*DISEASES),
-    ecg=some_of("yes", "no"),
-    outcome=some_of(*OUTCOMES),
-    p=pair_of(st.integers(0, 100).map(lambda number: number / 100)),
-    verdict=some_of(*VERDICTS),
-    thr=st.integers(0, 100).map(lambda number: number / 100),
-    thr_ehr=st.integers(0, 100).map(lambda number: number / 100),
 )
 
 
@@ -130,7 +67,7 @@ def _sql(filters: Filters) -> tuple[str, list[Any]]:
 @pytest.fixture(scope="module")
 def database() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
-    frame = _stays()
+    frame = made_up_stays()
     plain = frame.astype(dict.fromkeys(frame.columns, object)).where(frame.notna(), None)
     plain["in_cohort"] = frame["in_cohort"].astype(int)
     plain.to_sql("stays", connection, index=False)
@@ -142,18 +79,18 @@ def database() -> sqlite3.Connection:
 def test_filters_leave_exactly_the_stays_that_sql_finds(database: sqlite3.Connection, filters: Filters) -> None:
     condition, values = _sql(filters)
     wanted = {row[0] for row in database.execute(f"SELECT stay_id FROM stays WHERE {condition}", values)}
-    assert set(filter_stays(_stays(), filters)["stay_id"]) == wanted
+    assert set(filter_stays(made_up_stays(), filters)["stay_id"]) == wanted
 
 
 def test_nothing_asked_leaves_every_stay_in_its_order() -> None:
-    frame = _stays()
+    frame = made_up_stays()
     pd.testing.assert_frame_equal(filter_stays(frame, Filters()), frame)
 
 
 @given(filters=FILTERS, more=FILTERS)
 @settings(max_examples=50, deadline=None)
 def test_a_filter_taken_away_never_leaves_fewer_stays(filters: Filters, more: Filters) -> None:
-    frame = _stays()
+    frame = made_up_stays()
     for name in more.active():
         looser = replace(filters, **{name: getattr(Filters(), name)})
         assert len(filter_stays(frame, looser)) >= len(filter_stays(frame, filters))
@@ -162,7 +99,7 @@ def test_a_filter_taken_away_never_leaves_fewer_stays(filters: Filters, more: Fi
 @given(thr=st.integers(0, 100).map(lambda number: number / 100), thr_ehr=st.sampled_from([0.0, 0.3, 0.9]))
 @settings(max_examples=30, deadline=None)
 def test_the_four_verdicts_are_the_confusion_matrix_at_each_paths_own_threshold(thr: float, thr_ehr: float) -> None:
-    frame = _stays()
+    frame = made_up_stays()
     known = frame[frame["p"].notna() & frame["label"].notna()]
     matrix = np.zeros((2, 2), dtype=int)
     for path, cut in (("both", thr), ("ehr", thr_ehr)):
@@ -179,7 +116,7 @@ def test_the_four_verdicts_are_the_confusion_matrix_at_each_paths_own_threshold(
 
 @pytest.mark.parametrize("by", list(SORTS))
 def test_every_order_keeps_every_stay_and_breaks_ties_by_id(by: str) -> None:
-    frame = _stays()
+    frame = made_up_stays()
     ordered = sort_stays(frame, by)
     assert sorted(ordered["stay_id"]) == sorted(frame["stay_id"])
     keys = {

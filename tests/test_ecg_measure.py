@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 import wfdb
 
+from cohort_db.synthetic.ecg_dipole import FS, SIG_NAMES
+from cohort_db.synthetic.ecg_parameters import draw_ecg, draw_uniforms, u_scores
+from cohort_db.synthetic.ecg_record import ADC_GAIN, RECORDS_AT_ONCE, synthesise_records
+from cohort_db.synthetic.truth import draw_u
 from lemof_core.ecg_measure import MEASUREMENTS, examine_ecg, measure_ecg
 from lemof_core.ecg_signal import LEADS, arrange_leads, prepare_ecg
 from lemof_core.errors import ModelMistake
@@ -211,6 +215,23 @@ def test_a_good_record_has_every_measurement_and_no_reason() -> None:
     examined = examine_ecg(Heart().signal(), 500)
     assert examined.reasons == ()
     assert np.isfinite(list(examined.values.values())).all()
+
+
+def test_intervals_of_synthetic_patients_are_near_those_they_were_made_with() -> None:
+    rng = np.random.default_rng(8)
+    n = RECORDS_AT_ONCE
+    e = draw_ecg(u_scores(draw_u(n, rng)), draw_uniforms(n, rng))
+    signal_mv = synthesise_records(e, rng).adu / ADC_GAIN
+    found = [measure_ecg(arrange_leads(one, sig_name=SIG_NAMES), FS) for one in signal_mv]
+    for name, bias, spread in (("pr_ms", 12, 8), ("qrs_ms", 15, 8), ("qt_ms", 6, 8)):
+        error = np.array([measured[name] for measured in found]) - e[name]
+        error = error[np.isfinite(e[name])]
+        assert np.mean(np.isfinite(error)) >= 0.9
+        low, middle, high = np.nanpercentile(error, (25, 50, 75))
+        assert abs(middle) < bias and high - low < spread
+    af = e["af"] > 0
+    assert af.sum() >= 3
+    assert np.mean([np.isfinite(measured["pr_ms"]) for measured, is_af in zip(found, af, strict=True) if is_af]) <= 0.2
 
 
 NOTHING_THERE = ["white noise", "weak white noise", "drift", "flat", "NaN", "one beat", "two beats", "one second"]

@@ -33,7 +33,7 @@ def drawn_uv(sent: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def levels(sent: dict[str, Any]) -> dict[str, np.ndarray]:
-    level = np.frombuffer(base64.b64decode(sent["saliency"]["level"]), dtype=np.uint8).reshape(12, -1)
+    level = np.frombuffer(base64.b64decode(sent["saliency"]["level"]), dtype=np.int8).reshape(12, -1)
     return dict(zip(sent["leads"], level, strict=True))
 
 
@@ -52,8 +52,8 @@ def test_saliency_follows_its_lead_through_the_reordering() -> None:
     saliency = np.zeros((12, 10))
     saliency[4, 3] = -2.0  # row 4 of a MIMIC record is aVF
     level = levels(payload(noise(), MIMIC_ORDER, saliency=saliency))
-    assert level["aVF"][3] == 255
-    assert sum(int(lead.sum()) for lead in level.values()) == 255
+    assert level["aVF"][3] == -127
+    assert sum(int(lead.sum()) for lead in level.values()) == -127
 
 
 def test_names_may_differ_in_case_and_blanks_but_not_in_lead() -> None:
@@ -109,6 +109,24 @@ def test_the_3x4_rows_are_the_printed_ones() -> None:
     assert named == [["I", "aVR", "V1", "V4"], ["II", "aVL", "V2", "V5"], ["III", "aVF", "V3", "V6"]]
 
 
+def test_cabrera_turns_from_avl_to_iii_in_steps_of_30_degrees_and_gives_room_to_what_it_draws() -> None:
+    ecg_mv = np.zeros((12, 1000))
+    ecg_mv[LEADS.index("aVR"), 100] = -3.6  # drawn upwards
+    rows = payload(ecg_mv, layout="Cabrera")["rows"]
+    named = [[LEADS[segment["lead"]] for segment in row["segments"]] for row in rows]
+    assert named == [["aVL", "V1"], ["I", "V2"], ["aVR", "V3"], ["II", "V4"], ["aVF", "V5"], ["III", "V6"]]
+    assert [s["lead"] for row in rows for s in row["segments"] if s["inverted"]] == [LEADS.index("aVR")]
+    assert (rows[2]["above_mm"], rows[2]["below_mm"]) == (40, 10)
+    assert not any(s["inverted"] for row in payload(ecg_mv, layout="6x2")["rows"] for s in row["segments"])
+
+
+def test_times_of_a_window_count_from_the_beginning_of_the_recording() -> None:
+    caliper = {"t0": 1.0, "t1": 1.4, "mv": 0.5, "lead": "II", "of": "x"}
+    found = read_state(caliper, {"t0": 2.0, "t1": 3.0, "of": "x"}, "x", start_s=85.0)
+    assert found == EcgPaperResult((86.0, 86.4, "II"), 0.5, (87.0, 88.0))
+    assert payload(noise(), start_s=85.0)["start_s"] == 85.0
+
+
 @pytest.mark.parametrize("gain", [5, 10, 20])
 def test_rows_grow_in_large_squares_until_the_tallest_qrs_fits(gain: int) -> None:
     ecg_mv = np.zeros((12, 1000))
@@ -134,9 +152,9 @@ def test_an_artefact_beyond_any_qrs_is_clipped_and_said_so_only_where_it_is_show
 def test_only_the_top_share_of_bins_over_all_leads_is_coloured() -> None:
     saliency = np.arange(1, 1201, dtype=float).reshape(12, 100) * np.where(np.arange(100) % 2, 1, -1)
     level = levels(payload(noise(), saliency=saliency, saliency_top=0.10))
-    coloured = {lead: int((values > 0).sum()) for lead, values in level.items()}
+    coloured = {lead: int((values != 0).sum()) for lead, values in level.items()}
     assert coloured == {**dict.fromkeys(LEADS, 0), "V5": 20, "V6": 100}
-    assert level["V6"].max() == 255
+    assert (level["V6"].max(), level["V6"].min()) == (127, -127)
 
 
 def test_the_share_of_saliency_that_the_layout_hides_is_counted() -> None:
@@ -148,7 +166,7 @@ def test_the_share_of_saliency_that_the_layout_hides_is_counted() -> None:
         layout: payload(noise(), fs=100, layout=layout, saliency=saliency)["saliency"]["unseen"]
         for layout in ROWS_PER_LAYOUT
     }
-    assert shown == pytest.approx({"3x4+II": 4 / 12, "3x4": 8 / 12, "6x2": 8 / 12, "12x1": 0})
+    assert shown == pytest.approx({"3x4+II": 4 / 12, "3x4": 8 / 12, "6x2": 8 / 12, "12x1": 0, "Cabrera": 8 / 12})
 
 
 def test_fine_saliency_is_pooled_without_losing_its_peak() -> None:
@@ -239,4 +257,4 @@ def test_the_component_mounts_in_a_script_and_has_nothing_measured_yet() -> None
 
     app = AppTest.from_function(script).run()
     assert not app.exception
-    assert app.text[0].value == "EcgPaperResult(caliper=None, caliper_mv=None, window=None)"
+    assert app.text[0].value == "EcgPaperResult(caliper=None, caliper_mv=None, window=None, cleared=None)"

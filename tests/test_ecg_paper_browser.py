@@ -63,7 +63,7 @@ def test_pulse_second_and_millivolt_have_their_printed_length(scales: Page, spee
     assert scale == [1, 0, 0, 1]
     drawn = rhythm.evaluate("path => { const b = path.getBBox(); return [b.width, b.height]; }")
     assert drawn == pytest.approx([9.998 * speed * PX_PER_MM, gain * PX_PER_MM], abs=0.02)
-    assert sheet.get_by_test_id("ecg-scale").text_content() == f"{speed} mm/s  {gain} mm/mV"
+    assert sheet.locator("xpath=..").get_by_test_id("ecg-scale").text_content() == f"{speed} mm/s  {gain} mm/mV"
 
 
 def test_the_grid_lies_on_millimetres_and_the_pulse_on_the_grid(scales: Page) -> None:
@@ -83,7 +83,23 @@ def test_each_layout_draws_each_lead_once_and_its_rhythm(layouts: Page, layout: 
     expect(sheet.locator('[data-lead="II"][data-rhythm="true"]')).to_have_count(int(layout == "3x4+II"))
     expect(sheet.locator(".pulse")).to_have_count(ROWS_PER_LAYOUT[layout] + int(layout == "3x4+II"))
     labels = sheet.locator("text.label").all_text_contents()
-    assert sorted(labels) == sorted([*LEADS, *(["II"] if layout == "3x4+II" else [])])
+    named = [*LEADS, *(["II"] if layout == "3x4+II" else [])]
+    assert sorted(labels) == sorted("-aVR" if layout == "Cabrera" and lead == "aVR" else lead for lead in named)
+    expect(sheet.locator('[data-inverted="true"]')).to_have_count(int(layout == "Cabrera"))
+
+
+def test_cabrera_goes_round_the_heart_and_shows_avr_from_the_other_side(layouts: Page) -> None:
+    sheet = paper(layouts, "Cabrera")
+    left = [trace.get_attribute("data-lead") for trace in sheet.locator("path[data-lead]").all()][::2]
+    assert left == ["aVL", "I", "aVR", "II", "aVF", "III"]
+    upright, inverted = (points(paper(layouts, layout).locator('[data-lead="aVR"]')) for layout in ("6x2", "Cabrera"))
+    zeros = [
+        float(re.search(r"[MV]\S+ ([\d.]+)", sheet_of.locator(".foot").nth(row).get_attribute("d") or "")[1])
+        for sheet_of, row in ((paper(layouts, "6x2"), 3), (sheet, 2))
+    ]
+    heights = [[y - zero for _, y in drawn[:1000]] for drawn, zero in zip((upright, inverted), zeros, strict=True)]
+    assert heights[1] == pytest.approx([-y for y in heights[0]], abs=0.02)
+    assert min(heights[0]) == pytest.approx(-40, abs=0.02)  # 1 mV upwards
 
 
 @pytest.mark.parametrize("layout", list(ROWS_PER_LAYOUT))

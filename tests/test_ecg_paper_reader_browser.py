@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
@@ -63,6 +64,24 @@ def test_keys_move_march_and_clear_the_caliper(patient: Page) -> None:
     expect(result(patient)).to_contain_text("caliper=None")
 
 
+def test_the_button_marches_the_caliper_out_and_needs_a_caliper(patient: Page) -> None:
+    march = patient.get_by_role("button", name="March out")
+    expect(march).to_be_disabled()
+    drag(patient, 140, 200, 80, -40)  # 0.8 s from 1.0 s: beats at 0.2, 2.6 ... 9.8 s
+    march.click()
+    expect(march).to_have_attribute("aria-pressed", "true")
+    ticks = [float(tick.get_attribute("x1") or "nan") for tick in patient.get_by_test_id("march-tick").all()]
+    assert ticks == pytest.approx([40 + 100 * second for second in (0.2, *np.arange(2.6, 9.9, 0.8))])
+    patient.get_by_test_id("ecg-paper").focus()
+    patient.keyboard.press("m")
+    expect(march).to_have_attribute("aria-pressed", "false")
+    expect(patient.get_by_test_id("march-tick")).to_have_count(0)
+    march.click()
+    patient.get_by_test_id("ecg-paper").focus()
+    patient.keyboard.press("Escape")
+    expect(march).to_be_disabled()
+
+
 def test_saliency_lies_under_the_trace_and_leaves_it_alone(patient: Page) -> None:
     paths = "() => [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean)"
     paths += ".flatMap(r => [...r.querySelectorAll('[data-lead]')].map(p => p.getAttribute('d')))"
@@ -118,7 +137,7 @@ def test_another_patient_replaces_the_drawing_and_clears_the_caliper(patient: Pa
         idle(patient)
         expect(patient.locator("[data-lead]")).to_have_count(13)
         expect(patient.get_by_test_id("caliper-readout")).to_have_count(0)
-        expect(result(patient)).to_have_text("EcgPaperResult(caliper=None, caliper_mv=None, window=None)")
+        expect(result(patient)).to_have_text("EcgPaperResult(caliper=None, caliper_mv=None, window=None, cleared=None)")
         assert (points(patient.locator('[data-rhythm="true"]')) == before) is (stay == "A")
 
 

@@ -140,5 +140,10 @@ def test_what_is_stored_has_the_declared_shapes_and_is_finite() -> None:
         assert scored.arrays[name].shape == (4, *spec.shape)
         assert np.isfinite(scored.arrays[name]).all()
     assert (scored.arrays["saliency"][2:] == 0).all()
+    for k in (1, 2, 3):  # without an ECG nothing stands for it, and the record's own level is there
+        assert (scored.arrays[f"embedding_ecg_{k}"][2:] == 0).all() and (
+            scored.arrays[f"embedding_ecg_{k}"][:2] != 0
+        ).any()
+        assert (scored.arrays[f"embedding_ehr_{k}"] != 0).any(1).all()
     assert len(scored.input_effects) == 2
     assert len(scored.branch_values) == 2 * 7 + 2 * 3

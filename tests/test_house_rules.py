@@ -117,7 +117,7 @@ def test_the_readmes_example_runs(tmp_path: Path) -> None:
         "OMP_NUM_THREADS": "2",
     }
     done = subprocess.run(
-        ["bash", "-c", lemof + script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280, check=False
+        ["bash", "-c", lemof + script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=800, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "auroc" in done.stdout

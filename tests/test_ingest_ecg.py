@@ -16,6 +16,7 @@ from store_support import MakeStore, make_sqlite, make_store
 
 from cohort_db.arrays import ArrayStore
 from cohort_db.ecg_preparation import ARRAY_NAME, pending_ecgs, record_prepared_ecgs
+from cohort_db.ecg_readings import REPLACED, add_reading, reading_history, standing_readings
 from cohort_db.errors import InputMistake
 from cohort_db.ingest import ingest
 from cohort_db.schema import dataset, ecg_measurement, ecg_record, sample
@@ -126,6 +127,25 @@ def test_another_folder_with_other_waveforms_is_prepared_anew(store: Store, ehr:
     assert [(row.study_id, row.record) for row in pending_ecgs(store).itertuples()] == [(12, copy / "files/p1/s12/12")]
     record_prepared_ecgs(store, *prepared([12], [None]))
     assert row_of(store, 12).array_row == 4 and measured(store) == {11, 12, 14, 21}
+
+
+def test_a_reading_of_a_waveform_that_was_replaced_counts_no_more(store: Store, ehr: Path, ecg: Path) -> None:
+    add_reading(store, 12, "qrs_ms", 120.0, "A")
+    add_reading(store, 11, "qrs_ms", 110.0, "A")
+    copy = elsewhere(ecg)
+    another_heart(copy, 12)
+    ingest(store, ehr, copy)
+    assert standing_readings(store, 12) == {}
+    assert [(row.value, row.reader) for row in reading_history(store, 12)] == [(120.0, "A"), (None, REPLACED)]
+    assert standing_readings(store, 11)["qrs_ms"].value == 110.0
+
+
+def test_a_record_that_was_read_can_go(store: Store, ehr: Path, ecg: Path) -> None:
+    add_reading(store, 12, "qrs_ms", 120.0, "A")
+    listed = ecg / "record_list.csv"
+    listed.write_text("".join(line for line in listed.read_text().splitlines(keepends=True) if ",12,12," not in line))
+    ingest(store, ehr, ecg)
+    assert reading_history(store, 12) == []
 
 
 def test_the_same_waveforms_in_another_folder_move_the_folder_alone(store: Store, ehr: Path, ecg: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_killed_score_goes_on_where_it_was(demo_home: Path, tmp_path: Path, mo
     whole = read_results.predictions(store, run_id).set_index("sample_id")
     with store.writing() as conn:
         for table in METADATA.sorted_tables[::-1]:
-            if table.name in ("prediction", "level_score", "branch_value", "input_effect"):
+            if table.name in ("prediction", "level_score", "branch_value", "input_effect", "trust"):
                 conn.execute(table.delete())
         conn.execute(METADATA.tables["array_ref"].delete().where(METADATA.tables["array_ref"].c.owner == run_id))
     shutil.rmtree(store.arrays_folder / run_id)

@@ -15,8 +15,8 @@ import pytest
 from cohort_db import read, read_results
 from cohort_db.store import Store
 from dashboard.live_case import stored_case
+from dashboard.live_ehr import read_ehr_csv
 from dashboard.live_form import charted, template
-from dashboard.live_input import read_ehr_csv
 from lemof_core.errors import ModelMistake
 from lemof_core.live import LiveCase, LiveService, LiveTimeout, run_folder
 from lemof_core.live.case import case_message, read_case, unpack
@@ -113,7 +113,7 @@ def test_the_run_says_which_hours_are_read(demo_store: Store, service: LiveServi
 @pytest.mark.parametrize("t0_hours", [24.0, 36.0, 12.0])
 def test_every_value_of_the_template_lies_in_the_hours_read(demo_store: Store, t0_hours: float) -> None:
     catalogue = read.variables(demo_store)
-    values = read_ehr_csv(template(catalogue, t0_hours).encode())
+    values = read_ehr_csv(template(catalogue, t0_hours).encode()).values
     assert set(values["variable"]) == set(catalogue.loc[catalogue["kind"] == "series", "name"])
     assert values["offset_s"].between((t0_hours - 24) * 3600, t0_hours * 3600).all()
 
@@ -148,7 +148,7 @@ def test_a_record_sparser_than_any_of_the_fit_is_warned_of_first(demo_store: Sto
     few = service.predict(charted_at(3.0, FEW), folder)
     assert few.given["n_variables"] == 3 < few.given["fewest"]
     assert few.notes[0].startswith(f"Only 3 of {few.given['n_series']} vital signs")
-    every = read_ehr_csv(template(read.variables(demo_store), 24.0).encode())
+    every = read_ehr_csv(template(read.variables(demo_store), 24.0).encode()).values
     values = dict(zip(every["variable"], every["value"], strict=True))
     assert not any(note.startswith("Only") for note in service.predict(charted_at(23.0, values), folder).notes)
 
@@ -195,7 +195,7 @@ def test_a_slow_answer_is_given_up(demo_store: Store) -> None:
 
 def test_a_case_survives_the_pipe() -> None:
     case = replace(charted_at(1.0, {"sbp": 2.0}), signal_mv=np.ones((4, 2)), fs=250.0, sig_name=("I", "II"))
-    again = read_case(*unpack(case_message(case, "x")))
+    again = read_case(*unpack(case_message("predict", case, "x")))
     for name in ("variable", "static", "fs", "sig_name"):
         assert getattr(again, name) == getattr(case, name)
     for name in ("offset_s", "value", "stored_offset_s", "signal_mv"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ from pages_support import (
     said,
     score_all,
 )
+from streamlit.testing.v1 import AppTest
 
 from cohort_db import read, read_results
 from cohort_db.results import replace_metrics
@@ -31,6 +33,7 @@ from dashboard.cohort_filters import Filters, filter_stays
 from dashboard.model_card import card_of
 from dashboard.queries_cohort import stays
 from dashboard.queries_results import HELD_OUT
+from dashboard.stay_list import read_list
 from dashboard.threshold import confusion
 from dashboard.wording import Definition
 from lemof_core.jobs.evaluate import evaluate
@@ -116,7 +119,7 @@ def test_the_share_of_the_reachable_stands_where_the_truth_is_at_hand(
 
 
 def _stays(store: Store) -> pd.DataFrame:
-    return stays.__wrapped__(store.url, "-", RUN)
+    return stays.__wrapped__(store.url, "-", 0, RUN)
 
 
 def test_the_cohort_counts_what_sql_counts(
@@ -147,25 +150,30 @@ def test_stays_outside_the_cohort_are_listed_with_their_rule(
     assert set(shown["Left out because not"]) <= sentences
 
 
+def _n_listed(app: AppTest) -> int:
+    return int(re.findall(r'data-testid="cohort-count"><b>([\d,]+)</b>', said(app))[0].replace(",", ""))
+
+
 def test_removing_a_filter_brings_its_stays_back(pages_stores: PagesStores, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page("cohort", pages_stores.home["full"], monkeypatch, sex="Men", q="30")
-    before = len(app.session_state["cohort_ids"])
+    before = _n_listed(app)
     next(one for one in app.button if one.label == "Men ×").click().run()
-    assert len(app.session_state["cohort_ids"]) > before
+    assert _n_listed(app) > before
     assert app.session_state["q"] == "30", "the other filter stays"
     next(one for one in app.button if one.label == "Remove all").click().run()
     assert not [one.label for one in app.button if one.label.endswith("×")]
 
 
-def test_the_case_page_gets_all_ids_in_the_order_shown(
+def test_a_link_of_the_table_leads_through_all_stays_in_the_order_shown(
     pages_stores: PagesStores, full: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page("cohort", pages_stores.home["full"], monkeypatch, sort="Highest probability first")
     frame = _stays(full)
     wanted = frame[frame["in_cohort"]].sort_values(["p", "stay_id"], ascending=[False, True])["stay_id"].tolist()
-    assert app.session_state["cohort_ids"] == wanted
     first = app.dataframe[0].value["Stay"].iloc[0]
-    assert first == f"case?stay={wanted[0]}&run={RUN}"
+    assert first == f"case?stay={wanted[0]}&run={RUN}&list=sort%3Dp_high"
+    linked = parse_qs(urlsplit(first).query)["list"][0]
+    assert read_list(linked).ids(frame).tolist() == wanted
 
 
 # Performance

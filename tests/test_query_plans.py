@@ -49,6 +49,7 @@ def test_reads_of_one_thing_never_scan_a_table(make_sqlite: MakeStore) -> None:
     plans = {
         "measurements": _plan(store, lambda: read.measurements(store, [1, 2], before_s=86_400)),
         "stay": _plan(store, lambda: read.stay(store, 1)),
+        "stay_in_task": _plan(store, lambda: read.stay_in_task(store, 1)),
         "intervals": _plan(store, lambda: read.intervals(store, 1)),
         "diagnoses": _plan(store, lambda: read.diagnoses(store, 101)),
         "ecgs": _plan(store, lambda: read.ecgs(store, 1)),
@@ -60,11 +61,13 @@ def test_reads_of_one_thing_never_scan_a_table(make_sqlite: MakeStore) -> None:
         "branch_values": _plan(store, lambda: read_results.branch_values(store, "run-a", "los-1")),
         "input_effect": _plan(store, lambda: read_results.input_effect(store, "run-a", "los-1")),
         "metrics": _plan(store, lambda: read_results.metrics(store, "run-a", "test")),
+        "n_predictions": _plan(store, lambda: read_results.n_predictions(store, "run-a")),
         "newest_run": _plan(store, lambda: read_results.newest_run(store)),
     }
     scans = {name: [step for step in plan if step.startswith("SCAN")] for name, plan in plans.items()}
     assert scans.pop("measurements") == ["SCAN variable"]  # some forty rows, to name them
     assert not any(scans.values()), scans
+    assert "COVERING INDEX" in str(plans["n_predictions"])
     assert "SEARCH measurement USING PRIMARY KEY (stay_id=? AND variable_id" not in str(plans["measurements"])
     assert "SEARCH measurement USING PRIMARY KEY (stay_id=?" in str(plans["measurements"])
     assert "SEARCH prediction USING INDEX sqlite_autoindex_prediction_1 (run_id=?)" in plans["predictions"]

@@ -11,14 +11,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import text, update
 from store_support import INTIME, MakeStore, add_cohort, add_scored_run, make_sqlite, make_store
 
 from cohort_db import read, read_results
 from cohort_db.errors import InputMistake
-from cohort_db.schema import ecg_record, measurement, sample
+from cohort_db.schema import ecg_record, measurement, sample, variable
 from cohort_db.schema import task as task_table
 from cohort_db.store import Store, insert_new
+from cohort_db.variables import CRITICAL, variable_rows
 
 __all__ = ["make_sqlite", "make_store"]
 
@@ -82,6 +83,20 @@ def test_stays_outside_the_cohort_are_there_with_their_reason(filled: Store) -> 
     assert last[["t0", "label", "died_before_cut", "study_id"]].isna().all()
     inside = frame[frame["in_cohort"]].drop(columns=["rule", "in_cohort"])
     pd.testing.assert_frame_equal(inside, read.samples(filled), check_dtype=False)
+
+
+def test_one_stay_is_its_row_among_all_stays(filled: Store) -> None:
+    frame = read.stays(filled)
+    for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+        one = read.stay_in_task(filled, row["stay_id"])
+        assert {name: None if value is pd.NaT else value for name, value in row.items()} == one
+    with pytest.raises(read.UnknownStay):
+        read.stay_in_task(filled, 99)
+
+
+def test_some_columns_of_all_stays_are_those_columns(filled: Store) -> None:
+    some = ["stay_id", "label", "rule", "in_cohort", "ecg_usable", "sex"]
+    pd.testing.assert_frame_equal(read.stays(filled, columns=some), read.stays(filled)[some])
 
 
 def test_a_stay_has_one_row_for_each_task_it_is_asked_for(filled: Store) -> None:
@@ -253,3 +268,17 @@ def test_the_path_of_an_ecg_is_absolute(filled: Store) -> None:
         conn.execute(text("UPDATE dataset SET ecg_folder = NULL"))
     with pytest.raises(InputMistake, match="ingest it again with its ECG folder"):
         read.ecg_record(filled, 1001)
+
+
+def test_a_store_ingested_before_there_were_critical_limits_judges_by_the_programs(make_store: MakeStore) -> None:
+    store = make_store()
+    before = [row | dict.fromkeys(CRITICAL) for row in variable_rows()]
+    with store.writing() as conn:
+        insert_new(conn, variable, before)
+    pd.testing.assert_frame_equal(read.variables(store), pd.DataFrame(variable_rows())[read.variables(store).columns])
+    limits = {"crit_low": 2.5, "crit_high": None, "crit_source": "this hospital's own"}
+    with store.writing() as conn:
+        conn.execute(update(variable).where(variable.c.name == "potassium").values(limits))
+    own = read.variables(store).set_index("name")
+    assert own.loc["potassium", ["crit_low", "crit_source"]].tolist() == [2.5, "this hospital's own"]
+    assert own["crit_low"].count() == own["crit_source"].count() == 1 and own["crit_high"].count() == 0

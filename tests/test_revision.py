@@ -30,17 +30,17 @@ SMALL = {"ingest_step", "array_ref", "run", "metric"}
 class Seen:
     """The revisions of a store so far; each `check_changed` must be one that was never there before."""
 
-    def __init__(self, store: Store) -> None:
-        self.store, self.known = store, [read_results.revision(store)]
+    def __init__(self, store: Store, ask: Callable[[Store], object] = read_results.revision) -> None:
+        self.store, self.ask, self.known = store, ask, [ask(store)]
 
     def check_changed(self, by: str) -> None:
-        now = read_results.revision(self.store)
+        now = self.ask(self.store)
         assert now not in self.known, by
-        assert read_results.revision(self.store) == now, "asking changes nothing"
+        assert self.ask(self.store) == now, "asking changes nothing"
         self.known.append(now)
 
     def check_kept(self, by: str) -> None:
-        assert read_results.revision(self.store) == self.known[-1], by
+        assert self.ask(self.store) == self.known[-1], by
 
 
 def _metric(value: float, stratum: str = "all") -> dict[str, Any]:
@@ -83,12 +83,31 @@ def test_every_result_that_a_job_stores_changes_it(make_store: MakeStore) -> Non
     seen.check_kept("the same metrics once more")
 
 
-def test_every_step_of_an_ingest_changes_it(make_store: MakeStore, tmp_path: Path) -> None:
+def test_what_the_list_of_stays_hangs_on_changes_with_its_own_run_alone(make_store: MakeStore) -> None:
+    store = make_store()
+    add_cohort(store, 4)
+    cohort = Seen(store, read_results.cohort_revision)
+    of_a, of_b = (
+        Seen(store, lambda store, run=run: read_results.n_predictions(store, run)) for run in ("run-a", "run-b")
+    )
+    add_scored_run(store, "run-a", datetime(2026, 11, 20))
+    of_a.check_changed("its predictions")
+    add_run(store, run_row("run-b"), calibrations=[], level_choices=[], stage_weights=[])
+    of_b.check_kept("a run without predictions")
+    _score(store, "los-2")
+    of_b.check_changed("one prediction")
+    of_a.check_kept("another run's prediction")
+    replace_metrics(store, "run-a", "test", pd.DataFrame([_metric(0.7)]))
+    cohort.check_kept("all that runs did")
+
+
+@pytest.mark.parametrize("ask", [read_results.revision, read_results.cohort_revision])
+def test_every_step_of_an_ingest_changes_it(make_store: MakeStore, tmp_path: Path, ask: Callable[[Store], str]) -> None:
     store = make_store()
     ehr, ecg = write_tables(tmp_path / "ehr", small_mimic()), write_ecgs(tmp_path / "ecg")
-    seen = Seen(store)
-    by_step: list[tuple[str, str]] = []
-    ingest(store, ehr, ecg, progress=lambda step, *_: by_step.append((step, read_results.revision(store))))
+    seen = Seen(store, ask)
+    by_step: list[tuple[str, object]] = []
+    ingest(store, ehr, ecg, progress=lambda step, *_: by_step.append((step, ask(store))))
     after = dict(by_step)
     assert len({seen.known[0], after["patients"], after["cohort:los"]}) == 3, "stays come before their samples"
     seen.check_changed("an ingest")
@@ -120,6 +139,7 @@ def steps(make_sqlite: MakeStore) -> Iterator[Callable[[], list[str]]]:
     def plan() -> list[str]:
         event.listen(store.engine, "before_cursor_execute", note)
         read_results.revision(store)
+        read_results.cohort_revision(store)
         event.remove(store.engine, "before_cursor_execute", note)
         with store.reading() as conn:
             return [

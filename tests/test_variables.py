@@ -101,6 +101,36 @@ def test_reference_ranges_lie_in_the_plausible_range_and_say_where_they_are_from
             assert variable.low <= low <= high <= variable.high
 
 
+@pytest.mark.parametrize("variable", catalogue(), ids=lambda variable: variable.name)
+def test_critical_limits_say_where_they_are_from_and_lie_outside_the_reference_range(variable: Variable) -> None:
+    assert (variable.crit_source is not None) == (variable.crit_low is not None or variable.crit_high is not None)
+    assert variable.low is not None and variable.high is not None
+    for sex in "MF":
+        low, high = variable.reference(sex)
+        if variable.crit_low is not None:
+            assert low is not None and variable.low < variable.crit_low < low
+        if variable.crit_high is not None:
+            assert high is not None and high < variable.crit_high < variable.high
+
+
+# Read from the publications, not from the catalogue: NEWS2's score 3, and the abstract of JAMA 1990;263:704-7. That
+# gives glucose and calcium in mmol/L (18.016 and 4.008 mg/dL); the catalogue has the survey's own rounded mg/dL.
+PUBLISHED = {
+    "respiratory_rate": (8, 25), "spo2": (91, None), "sbp": (90, 220), "heart_rate": (40, 131),
+    "temperature": (35, None), "potassium": (2.8, 6.2), "sodium": (120, 158), "hematocrit": (18, 61),
+    "hemoglobin": (6.6, 19.9), "platelets": (37, 910), "wbc": (2, 37), "pco2": (19, 67), "ph": (7.21, 7.59),
+    "po2": (43, None),
+}  # fmt: skip
+MOLAR = {"glucose": (2.6 * 18.016, 26.9 * 18.016), "calcium": (1.65 * 4.008, 3.22 * 4.008)}
+
+
+def test_critical_limits_are_those_published() -> None:
+    found = {one.name: (one.crit_low, one.crit_high) for one in catalogue()}
+    assert {name: found[name] for name in PUBLISHED} == PUBLISHED
+    for name, limits in MOLAR.items():
+        assert found[name] == pytest.approx(limits, rel=0.02)
+
+
 def test_women_have_their_own_range_for_haemoglobin_and_creatinine() -> None:
     by_name = {variable.name: variable for variable in catalogue()}
     assert by_name["hemoglobin"].reference("F") == (11.2, 15.7)

@@ -24,6 +24,7 @@ from cohort_db.schema.results import (
     array_ref,
     branch_value,
     calibration,
+    conformal,
     input_effect,
     level_choice,
     level_score,
@@ -31,8 +32,9 @@ from cohort_db.schema.results import (
     prediction,
     run,
     stage_weight,
+    trust,
 )
-from cohort_db.schema.workbench import audit_event, facet_count, review, saved_cohort
+from cohort_db.schema.workbench import audit_event, ecg_reading, facet_count, review, saved_cohort
 
 __all__ = [
     "METADATA",
@@ -42,9 +44,11 @@ __all__ = [
     "audit_event",
     "branch_value",
     "calibration",
+    "conformal",
     "dataset",
     "diagnosis",
     "ecg_measurement",
+    "ecg_reading",
     "ecg_record",
     "event_interval",
     "exclusion",
@@ -66,5 +70,6 @@ __all__ = [
     "stay",
     "subject",
     "task",
+    "trust",
     "variable",
 ]

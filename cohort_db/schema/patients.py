@@ -129,6 +129,9 @@ variable = Table(
     col("ref_high_f", FiniteFloat, "reference range of women where it differs", nullable=True),
     col("ref_source", Text, "where the reference range is from", nullable=True),
     col("decimals", Whole, "digits after the point when shown"),
+    col("crit_low", FiniteFloat, "at or below it somebody is called at once", nullable=True),
+    col("crit_high", FiniteFloat, "at or above it somebody is called at once", nullable=True),
+    col("crit_source", Text, "where the critical limits are from", nullable=True),
 )
 
 measurement = Table(

@@ -64,7 +64,39 @@ prediction = Table(
     col("p_hi", FiniteFloat, "95 % quantile over refits of the stacked decision and the calibrator", nullable=True),
     col("logit_raw", FiniteFloat, "log-odds before calibration"),
     col("array_row", Whole, "row in the run's arrays; NULL while not explained", nullable=True),
+    col("typical_ecg", FiniteFloat, "conformal p-value of the ECG: share of cal as unusual or more", nullable=True),
+    col("typical_ehr", FiniteFloat, "conformal p-value of the record: share of cal as unusual or more", nullable=True),
+    col(
+        "unusual",
+        Json,
+        "facts that lie furthest out where typical_* is below the cut: [modality, name, share]",
+        nullable=True,
+    ),
     Index("ix_prediction_sample", "sample_id"),
+)
+
+conformal = Table(
+    "conformal",
+    METADATA,
+    col("run_id", String(40), "run", ForeignKey("run.run_id"), primary_key=True),
+    col("path", String(10), "both or ehr", primary_key=True),
+    col("label", Whole, "class, 0 or 1", primary_key=True, autoincrement=False),
+    col("alpha", FiniteFloat, "promised share of this class that its set misses"),
+    col("n", Whole, "cal samples of this class"),
+    col("cutoff", FiniteFloat, "largest 1 - p(class) that is in the set; NULL where n is too small", nullable=True),
+)
+
+trust = Table(
+    "trust",
+    METADATA,
+    col("run_id", String(40), "run", ForeignKey("run.run_id"), primary_key=True),
+    col("sample_id", String(60), "sample", ForeignKey("sample.sample_id"), primary_key=True),
+    col("modality", String(10), "whose attribution is tested: ecg (bins) or ehr (variables)", primary_key=True),
+    col("deleted_salient", FiniteFloat, "|change of log-odds| without the most salient tenth of the modality"),
+    col("deleted_random", FiniteFloat, "the same without a random tenth, mean over draws"),
+    col("deleted_random_most", FiniteFloat, "the same, largest of the draws"),
+    col("n_random", Whole, "random draws"),
+    col("rank_correlation", FiniteFloat, "Spearman of the attribution with that of redrawn weights", nullable=True),
 )
 
 level_score = Table(

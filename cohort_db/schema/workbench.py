@@ -1,10 +1,10 @@
-"""What people add to the store: saved cohorts, reviews, the audit trail, and counts kept ready for filters."""
+"""What people add to the store: saved cohorts, reviews, measured ECG intervals, the audit trail, counts for filters."""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, String, Table, Text
+from sqlalchemy import Boolean, ForeignKey, String, Table, Text
 
-from cohort_db.schema.column_types import Json, Moment, Whole
+from cohort_db.schema.column_types import FiniteFloat, Json, Moment, Whole
 from cohort_db.schema.metadata import METADATA, col
 
 saved_cohort = Table(
@@ -28,6 +28,18 @@ review = Table(
     col("run_id", String(40), "run shown, if any", ForeignKey("run.run_id"), nullable=True),
     col("reader", String(120), "who"),
     col("answers", Json, "form as filled in"),
+    col("created_at", Moment, "UTC"),
+)
+
+ecg_reading = Table(
+    "ecg_reading",
+    METADATA,
+    col("reading_id", String(40), "random id", primary_key=True),
+    col("study_id", Whole, "ECG", ForeignKey("ecg_record.study_id"), index=True),
+    col("name", String(40), "what was measured by hand, as in ecg_measurement, e.g. qrs_ms; the newest counts"),
+    col("value", FiniteFloat, "in the unit of `name`; NULL: the reader says that it is not measurable", nullable=True),
+    col("withdrawn", Boolean, "the automated value counts again"),
+    col("reader", String(120), "who"),
     col("created_at", Moment, "UTC"),
 )
 

@@ -48,19 +48,21 @@ def attention_figure(
             {
                 "type": "heatmap", "x": centres, "y": list(range(len(order))), "xaxis": f"x{axis}", "yaxis": "y",
                 "z": chosen.tolist(), "colorscale": SEQUENTIAL, "zmin": 0, "zmax": float(weights.max()),
-                "hovertemplate": "%{y}<br>ECG around %{x:.2f} s<br>weight %{z:.3f}<extra></extra>",
+                "hoverinfo": "skip",
                 "colorbar": {"x": (0.465, 1.0)[number - 1], "thickness": 8, "len": 0.9, "outlinewidth": 0, "nticks": 4},
             }
         )  # fmt: skip
+        data.append(_cells(axis, centres, order, chosen))
         left = 0.0 if number == 1 else 0.54
         notes.append(
             {"xref": "paper", "yref": "paper", "x": left, "y": 1, "yanchor": "bottom", "xanchor": "left", "text": title,
              "showarrow": False}
         )  # fmt: skip
         shapes += _chosen(f"x{axis}", order, edges_s, token, window)
+    seconds = {"title": "Seconds of the ECG", "fixedrange": True, "range": [edges_s[0], edges_s[-1]]}
     layout = {
-        "xaxis": {"domain": [0, 0.455], "title": "Seconds of the ECG", "fixedrange": True},
-        "xaxis2": {"domain": [0.54, 0.99], "title": "Seconds of the ECG", "fixedrange": True},
+        "xaxis": seconds | {"domain": [0, 0.455]},
+        "xaxis2": seconds | {"domain": [0.54, 0.99]},
         "yaxis": {
             "tickvals": list(range(len(order))), "ticktext": names, "range": [len(order) - 0.5, -0.5],
             "fixedrange": True, "showgrid": False,
@@ -71,6 +73,21 @@ def attention_figure(
     figure = laid_out(go.Figure({"data": data, "layout": layout}), height=len(order) * ROW_PX + 76, dragmode=False)
     figure.update_layout(margin={"l": 150, "r": 40, "t": 24, "b": 44})
     return figure.update_xaxes(showgrid=False)
+
+
+def _cells(axis: str, centres: Sequence[float], order: Sequence[int], weights: np.ndarray) -> dict[str, Any]:
+    """Return an unseen marker on every cell, customdata [window, token, weight]: a heatmap's own cells tell no click.
+
+    It has the hover too: a point without one, or under another's, cannot be clicked.
+    """
+    cells = [(window, row) for row in range(len(order)) for window in range(len(centres))]
+    return {
+        "type": "scatter", "mode": "markers", "xaxis": f"x{axis}", "yaxis": "y", "opacity": 0,
+        "hovertemplate": "%{y}<br>ECG around %{x:.2f} s<br>weight %{customdata[2]:.3f}<extra></extra>",
+        "x": [centres[window] for window, _ in cells], "y": [row for _, row in cells],
+        "customdata": [[window, order[row], float(weights[row, window])] for window, row in cells],
+        "marker": {"size": 9}, "showlegend": False,
+    }  # fmt: skip
 
 
 def _chosen(

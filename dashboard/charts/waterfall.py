@@ -5,6 +5,7 @@ Steps are the ports' Owen values (`branch_phi`), or what the raw modalities did 
 
 from __future__ import annotations
 
+import html
 from typing import Literal
 
 import pandas as pd
@@ -48,13 +49,15 @@ def _minus(number: str) -> str:
     return number.replace("-", "−")
 
 
-def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale) -> go.Figure:
+def waterfall(
+    branches: pd.DataFrame, *, base: float, total: float, scale: Scale, base_name: str = "Model's mean"
+) -> go.Figure:
     """Return horizontal steps from `base` to `total`; modalities are bracketed at the left.
 
     Args:
         branches: port, phi_logit, phi_prob in drawing order, as `read_results.branch_values` gives them; se (one
             standard error, NaN where unknown) where steps have one.
-        base, total: v(empty) and F(x) on `scale`; the steps lie between them.
+        base, total: v(empty) and F(x) on `scale`; the steps lie between them. base_name: whose mean the base is.
     """
     values = steps(branches, scale)
     ports = list(values)
@@ -85,7 +88,7 @@ def waterfall(branches: pd.DataFrame, *, base: float, total: float, scale: Scale
         "text": [f"  {_shown(base, scale)}", f"  <b>{_shown(total, scale)}</b>"], "textposition": "middle right",
         "hoverinfo": "skip", "cliponaxis": False,
     }  # fmt: skip
-    names = ["Model's mean", *(_short(port) for port in ports), "<b>This patient</b>"]
+    names = [html.escape(base_name), *(_short(port) for port in ports), "<b>This patient</b>"]
     axis = {"tickvals": list(range(n)), "ticktext": names, "range": [n - 0.4, -0.6], "showgrid": False}
     figure = go.Figure({"data": [bars, ends], "layout": {"yaxis": axis, "shapes": _joints(base, values)}})
     laid_out(figure, height=n * ROW_PX + 6, uirevision=scale)

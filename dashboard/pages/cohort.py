@@ -13,7 +13,8 @@ from dashboard.cohort_filters import SORTS, Filters, filter_stays, in_words, sor
 from dashboard.cohort_return import CASE, case_query, come_back, leave_for
 from dashboard.cohort_table import ROWS, draw_table
 from dashboard.provenance import footer, no_cohort, style
-from dashboard.session import banners, selected_run, stamp
+from dashboard.session import banners, selected_run, stamp, stays_stamp
+from dashboard.stay_list import StayList
 from dashboard.threshold_paths import tuned_thresholds
 from dashboard.wording import Definition
 
@@ -31,7 +32,7 @@ def main() -> None:
     coming_back = come_back()
     st.title("Cohort")
     run_id = run["run_id"] if run else None
-    frame = queries_cohort.stays(url, revision, run_id)
+    frame = queries_cohort.stays(*stays_stamp(run_id))
     attrition = queries_cohort.attrition(url, revision)
     rules: dict[str, str] = dict(zip(attrition["rule"], attrition["label"], strict=True))
     tuned: dict[str, float] = {}
@@ -103,13 +104,13 @@ def _table(
         page_key = "page-" + hashlib.sha256(f"{filters}{by}".encode()).hexdigest()[:12]
         number = st.pagination(n_pages, key=page_key) if n_pages > 1 else 1
     ordered = sort_stays(found, by or "id")
-    st.session_state["cohort_ids"] = [int(stay) for stay in ordered["stay_id"].unique()]
+    written = StayList(filters, by or "id").written()
     page = ordered.iloc[(number - 1) * ROWS : number * ROWS]
     t0_s = round(defined.t0_hours * 3600)  # of all, as stays outside the cohort have no t0 of their own
     lines = queries_cohort.sparklines(url, revision, tuple(int(stay) for stay in page["stay_id"]), t0_s)
-    stay_id = draw_table(page, lines, run_id, rules, defined, f"{filters}{by}{number}")
+    stay_id = draw_table(page, lines, run_id, written, rules, defined, f"{filters}{by}{number}")
     if stay_id is not None:
-        leave_for(stay_id, run_id, (*KEYS, "sort", page_key))
+        leave_for(stay_id, run_id, written, (*KEYS, "sort", page_key))
 
 
 main()

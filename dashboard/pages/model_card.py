@@ -11,7 +11,7 @@ from dashboard import queries_cohort, queries_results
 from dashboard.model_card import card_of
 from dashboard.provenance import footer, no_cohort, style, worth_of_numbers
 from dashboard.queries_results import HELD_OUT
-from dashboard.session import banners, selected_run, stamp
+from dashboard.session import banners, selected_run, stamp, stays_stamp
 from dashboard.wording import definition_of
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     for column, name in ((left, "Intended use"), (right, "Out of scope")):
         with column:
             _section(name, words[name])
-    datasets, stays = queries_cohort.datasets(url, revision), queries_cohort.stays(url, revision, run_id)
+    datasets, stays = queries_cohort.datasets(url, revision), queries_cohort.stays(*stays_stamp(run_id))
     left, right = st.columns(2, gap="medium")
     with left:
         _section("Data")

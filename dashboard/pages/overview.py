@@ -10,7 +10,7 @@ from dashboard import queries_cohort
 from dashboard.charts.attrition import attrition_flow
 from dashboard.headline import data_and_run, draw_headline
 from dashboard.provenance import footer, no_cohort, style
-from dashboard.session import banners, selected_run, stamp
+from dashboard.session import banners, selected_run, stamp, stays_stamp
 
 CASES, CASE, CARD = "dashboard/pages/cohort.py", "dashboard/pages/case.py", "dashboard/pages/model_card.py"
 
@@ -32,7 +32,7 @@ def main() -> None:
         "modality it came from."
     )
     st.caption(data_and_run(url, revision, run))
-    stays = queries_cohort.stays(url, revision, run["run_id"] if run else None)
+    stays = queries_cohort.stays(*stays_stamp(run["run_id"] if run else None))
     n_test, n_long = draw_headline(url, revision, run)
     _actions(run, stays)
     st.subheader(f"{int(stays['in_cohort'].sum()):,} of {len(stays):,} ICU stays are in the cohort")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -94,7 +94,7 @@ def _outcome(stage: StageOne, model: LemofModel, test: np.ndarray, seconds: floa
         seconds=round(seconds, 1),
         n_parameters=parameters_read(model),
         epochs=float(np.mean(kept)) if kept else float("nan"),
-        not_estimable=dict(model.report["not_estimable"]),
+        not_estimable=_of_predictions(model.report["not_estimable"]),
     )
 
 
@@ -115,3 +115,8 @@ def parameters_read(model: LemofModel) -> int:
         reads = fold.ecg if fold.joint.reads == "summary" else None
         total = fold.joint.n_nodes + sum(tensor.numel() for tensor in (reads.parameters() if reads else ()))
     return total
+
+
+def _of_predictions(not_estimable: Mapping[str, str]) -> dict[str, str]:
+    """Return what bears on a prediction; who would be called unusual is asked by no table."""
+    return {what: why for what, why in not_estimable.items() if not what.startswith("typical ")}

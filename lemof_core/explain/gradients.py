@@ -63,16 +63,23 @@ def ehr_baseline(model: LemofModel) -> tuple[Tensor, ...]:
     return tuple(ehr.tensors[name].mean(0, keepdim=True) for name in EHR_TENSORS)
 
 
-def attribute(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, path: str) -> Attributions:
+def attribute(
+    model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, path: str, *, n_steps: int = N_STEPS
+) -> Attributions:
     """Return the attributions of rows that take the given path, four at a time."""
     method = IntegratedGradients(_forward(model, path))
     baseline = ehr_baseline(model)
-    parts = [_attribute_some(method, cohort, rows[i : i + 4], path, baseline) for i in range(0, len(rows), 4)]
+    parts = [_attribute_some(method, cohort, rows[i : i + 4], path, baseline, n_steps) for i in range(0, len(rows), 4)]
     return Attributions(*(np.concatenate([getattr(p, name) for p in parts]) for name in Attributions.__annotations__))
 
 
 def _attribute_some(
-    method: IntegratedGradients, cohort: ScaledCohort, rows: np.ndarray, path: str, baseline: tuple[Tensor, ...]
+    method: IntegratedGradients,
+    cohort: ScaledCohort,
+    rows: np.ndarray,
+    path: str,
+    baseline: tuple[Tensor, ...],
+    n_steps: int,
 ) -> Attributions:
     ehr = cohort.ehr(rows)
     inputs = tuple(ehr.tensors[name] for name in EHR_TENSORS)
@@ -80,7 +87,7 @@ def _attribute_some(
     if path == "both":
         signal = cohort.ecg(rows).tensors["signal"][:, 0]
         inputs, baselines = (signal, *inputs), (torch.zeros_like(signal), *baselines)
-    found = method.attribute(inputs, baselines, n_steps=N_STEPS, method="gausslegendre")
+    found = method.attribute(inputs, baselines, n_steps=n_steps, method="gausslegendre")
     with torch.no_grad():
         gap = (method.forward_func(*inputs) - method.forward_func(*baselines)).double().numpy()
     saliency = np.zeros((len(rows), 12, N_BINS))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lemof_core.batch import Modality, ScaledCohort
-from lemof_core.encoders import Level
+from lemof_core.batch import ScaledCohort
+from lemof_core.explain.mixing import mixed, repeated
 from lemof_core.fusion.fold_model import FoldModel
 from lemof_core.fusion.joint import Encoded
 from lemof_core.fusion.lemof import LemofModel
@@ -53,29 +53,9 @@ def _encode(fold: FoldModel, cohort: ScaledCohort, rows: np.ndarray) -> Encoded:
     return fold.encode(cohort.ecg(rows), cohort.ehr(rows))
 
 
-def _one(encoded: Encoded, index: int, n: int) -> Encoded:
-    """Return the patient at `index`, n times over."""
-    at = torch.full((n,), index)
-
-    def levels(some: list[Level]) -> list[Level]:
-        return [Level(level.tokens[at], level.mask[at]) for level in some]
-
-    def raw(some: Modality) -> Modality:
-        return Modality({name: tensor[at] for name, tensor in some.tensors.items()}, some.present[at])
-
-    return Encoded(
-        raw(encoded.ecg),
-        raw(encoded.ehr),
-        levels(encoded.ecg_levels),
-        levels(encoded.ehr_levels),
-        encoded.ecg_summary[at],
-    )
-
-
 def _mixed_ports(fold: FoldModel, ecg_of: Encoded, ehr_of: Encoded) -> torch.Tensor:
     """Return ports (n, 7) of patients whose ECG is one person's and whose EHR another's."""
-    mixed = Encoded(ecg_of.ecg, ehr_of.ehr, ecg_of.ecg_levels, ehr_of.ehr_levels, ecg_of.ecg_summary)
-    return fold.encoded_ports(mixed).double()
+    return fold.encoded_ports(mixed(ecg_of, ehr_of)).double()
 
 
 @torch.no_grad()
@@ -95,7 +75,7 @@ def input_effects(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) -> 
     none_each = logit([_mixed_ports(fold, b, b) for fold, _, b in per_fold])
     ecg_each, ehr_each = np.empty((2, len(rows), n_background))  # a column a background patient
     for index in range(len(rows)):
-        ones = [(fold, _one(x, index, n_background), b) for fold, x, b in per_fold]
+        ones = [(fold, repeated(x, index, n_background), b) for fold, x, b in per_fold]
         ecg_each[index] = logit([_mixed_ports(fold, x, b) for fold, x, b in ones])
         ehr_each[index] = logit([_mixed_ports(fold, b, x) for fold, x, b in ones])
     return InputEffects(

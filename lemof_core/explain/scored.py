@@ -13,11 +13,14 @@ from lemof_core.batch import ScaledCohort
 from lemof_core.decision import unions_of
 from lemof_core.ecg_signal import LEADS
 from lemof_core.explain.attention import attention_axes, attention_maps, module_two
+from lemof_core.explain.embeddings import NOTE, embedding_widths, level_embeddings
 from lemof_core.explain.gradients import METHOD, N_BINS, attribute
 from lemof_core.explain.modalities import input_effects
 from lemof_core.explain.owen import branch_phi
 from lemof_core.explain.selection import selection_phi
+from lemof_core.explain.trust import TRUST_COLUMNS, check_rows, trust_checks
 from lemof_core.fusion.lemof import LemofModel
+from lemof_core.typicality import judge
 
 _EFFECT_COLUMNS = ("v_none", "v_ecg", "v_ehr", "v_both", "se_ecg", "se_ehr", "se_joint")
 
@@ -40,6 +43,7 @@ class Scored:
     level_scores: pd.DataFrame
     branch_values: pd.DataFrame
     input_effects: pd.DataFrame
+    trust: pd.DataFrame
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -62,6 +66,8 @@ def array_specs(model: LemofModel) -> dict[str, ArraySpec]:
             "log-odds; F(x) - F(baseline), and how far attributions miss it",
         ),
     }
+    for name, width in embedding_widths(model).items():
+        specs[name] = ArraySpec((width,), "float16", {"d": width}, NOTE)
     if not model.has_ecg_path:
         return specs
     specs["saliency"] = ArraySpec(
@@ -109,7 +115,8 @@ def score_samples(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, *, 
     )
     predictions["logit_raw"] = output.intermediates["raw"]
     predictions["p_lo"] = predictions["p_hi"] = np.nan
-    levels, branches, effects = [], [], []
+    predictions = predictions.assign(**judge(model.typicality, cohort.arrays.take(rows)))
+    levels, branches, effects, trust = [], [], [], []
     arrays = (
         {name: np.zeros((len(rows), *spec.shape), spec.dtype) for name, spec in array_specs(model).items()}
         if explain
@@ -122,13 +129,12 @@ def score_samples(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, *, 
         levels += _level_rows(model, ids[at], own, path)
         branches += _branch_rows(model, ids[at], own, path)
         if explain:
-            _explain(model, cohort, rows, at, path, arrays)
+            trust += _explain(model, cohort, rows, at, ids, path, arrays)
             if path == "both":
                 effects += _effect_rows(model, cohort, rows[at], ids[at])
     columns = ["sample_id", *_EFFECT_COLUMNS, "n_background"]
-    return Scored(
-        predictions, pd.DataFrame(levels), pd.DataFrame(branches), pd.DataFrame(effects, columns=columns), arrays
-    )
+    frames = (pd.DataFrame(levels), pd.DataFrame(branches), pd.DataFrame(effects, columns=columns))
+    return Scored(predictions, *frames, pd.DataFrame(trust, columns=TRUST_COLUMNS, dtype=object), arrays)
 
 
 def _level_rows(model: LemofModel, ids: np.ndarray, ports: np.ndarray, path: str) -> list[dict[str, Any]]:
@@ -181,14 +187,22 @@ def _effect_rows(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, ids:
 
 
 def _explain(
-    model: LemofModel, cohort: ScaledCohort, rows: np.ndarray, at: np.ndarray, path: str, arrays: dict[str, np.ndarray]
-) -> None:
-    """Fill the arrays' rows `at` with attributions, and with attention where there is an ECG."""
+    model: LemofModel,
+    cohort: ScaledCohort,
+    rows: np.ndarray,
+    at: np.ndarray,
+    ids: np.ndarray,
+    path: str,
+    arrays: dict[str, np.ndarray],
+) -> list[dict[str, Any]]:
+    """Fill the arrays' rows `at` with attributions, and with attention where there is an ECG; return their checks."""
     if not arrays:
-        return
+        return []
     found = attribute(model, cohort, rows[at], path)
     arrays["feature_attribution"][at] = found.feature
     arrays["completeness"][at] = np.stack([found.gap, found.error], axis=1)
+    for name, vectors in level_embeddings(model, cohort, rows[at], path).items():
+        arrays[name][at] = vectors
     if path == "both":
         arrays["saliency"][at] = found.saliency
     if path == "both" and model.has_cross:
@@ -198,3 +212,4 @@ def _explain(
             arrays["attention_ecg_from_ehr"][at] = maps.ecg_from_ehr
             arrays["attention_ehr_from_ecg"][at] = maps.ehr_from_ecg
             arrays["attention_effect"][at, 0] = maps.effect
+    return check_rows(trust_checks(model, cohort, rows[at], path, found), ids[at])

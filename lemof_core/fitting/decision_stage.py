@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from lemof_core.batch import ScaledCohort
 from lemof_core.config import RunConfig
+from lemof_core.conformal import class_cutoffs
 from lemof_core.decision import IDENTITY_PLATT, fit_platt, noise_of_folds
 from lemof_core.ehr_series import Scaler
 from lemof_core.fitting.level_stage import enough
@@ -28,7 +29,7 @@ _FEWEST_BACKGROUND = 4  # patients: fewer have no standard error worth the name
 
 
 def calibrate(model: LemofModel, stage: StageOne, path: str, *, refit: Refit, progress: Progress) -> None:
-    """Leave the path with its Platt calibrator, threshold, background and bootstrap refits.
+    """Leave the path with its Platt calibrator, threshold, conformal cut-offs, background and bootstrap refits.
 
     Every cal sample calibrates the path without ECG (its own ECG is not looked at there); those with an ECG the other.
 
@@ -52,6 +53,7 @@ def calibrate(model: LemofModel, stage: StageOne, path: str, *, refit: Refit, pr
     else:
         facts["not_estimable"]["calibration"] = f"not estimable, n = {len(use)}, events = {int(y.sum())} in cal"
     decision = model.decisions[path] = model.decisions[path].calibrated(platt)
+    facts["conformal"] = class_cutoffs(y, expit(platt.logit(raw[:, None])))
     facts |= {"threshold": threshold, "base_rate": float(labels.mean()), "n_base": len(labels)}
     _keep_background(model, stage, held, path)
     background = model.port_background[path]

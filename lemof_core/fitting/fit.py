@@ -29,6 +29,7 @@ from lemof_core.fusion.joint import TEACHER, TREES, Joint
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.port_stack import BEST_LEVELS, FITTED, STACK_PORTS, PortStack, fit_port_stack, stack_ports
 from lemof_core.training import Progress
+from lemof_core.typicality import FACTS_OF, FEWEST_CAL, fit_typicality
 
 LEMOF = ("lemof", "lemof_m1", "lemof_m2")
 PLAIN = (*STACK_PORTS, BEST_LEVELS)  # they read nothing but level predictions
@@ -112,6 +113,7 @@ def fit_on(stage: StageOne, config: RunConfig, *, progress: Progress = quiet) ->
     )
     for path in inputs:
         calibrate(model, stage, path, refit=refits[path], progress=progress)
+    model.typicality = fit_typicality(stage.cohort.arrays, stage.splits)
     held_of = {path: stage.held(path, decision.ports) for path, decision in decisions.items()}
     model.level_choices = level_choice_rows(model, held_of, apart, choice)
     model.report = _fit_report(model, stage, choice, kept, time.monotonic() - started)
@@ -221,6 +223,10 @@ def _fit_report(
         report["pair_frequency"] = {f"{a}/{b}": share for (a, b), share in choice.frequency.items()}
     for path, facts in model.calibration.items():
         report["not_estimable"].update({f"{path}: {k}": v for k, v in facts.pop("not_estimable", {}).items()})
+    for modality in FACTS_OF:
+        if modality not in model.typicality and (modality == "ehr" or stage.has_ecg):
+            n = len(stage.splits["cal"]) if modality == "ehr" else int(stage.present[stage.splits["cal"]].sum())
+            report["not_estimable"][f"typical {modality}"] = f"not estimable, n = {n} in cal of {FEWEST_CAL} needed"
     val = stage.splits["val"]
     events = int(stage.cohort.arrays.labels[val].sum())
     if min(events, len(val) - events) < 1:

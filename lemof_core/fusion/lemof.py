@@ -18,6 +18,7 @@ from lemof_core.ehr_series import Scaler
 from lemof_core.fusion.fold_model import FoldModel
 from lemof_core.fusion.joint import CrossJoint
 from lemof_core.port_stack import PortStack
+from lemof_core.typicality import Typicality
 
 SCORING_BATCH = 32  # rows of every scoring forward pass, padded: equal shapes make equal numbers
 
@@ -48,7 +49,8 @@ class LemofModel:
     port_background: dict[str, np.ndarray]  # path -> (M, n_ports) rows that absent ports are averaged over
     background_ids: dict[str, tuple[str, ...]]  # path -> their sample ids
     input_background: ScaledCohort  # whole patients that no network learnt on: input_phi, baseline of the gradients
-    calibration: dict[str, dict[str, Any]]  # path -> threshold, n, events, base values
+    calibration: dict[str, dict[str, Any]]  # path -> threshold, n, events, base values, conformal cut-offs
+    typicality: dict[str, Typicality] = field(default_factory=dict)  # modality -> what was typical in the fit
     level_choices: list[dict[str, Any]] = field(default_factory=list)
     report: dict[str, Any] = field(default_factory=dict)
 

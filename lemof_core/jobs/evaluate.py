@@ -13,8 +13,9 @@ from scipy.special import expit
 from cohort_db import read, read_results, results
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store
+from lemof_core.conformal import covered
 from lemof_core.jobs.progress import Report, quiet
-from lemof_core.metrics import Estimate, estimates
+from lemof_core.metrics import Estimate, estimates, shares
 
 AGE_BANDS = ((18, 45), (45, 65), (65, 80), (80, 200))
 INNER_METRICS = ("auroc", "auprc")  # of inner predictions: they are not calibrated on their own
@@ -47,6 +48,7 @@ def evaluate(
                 rows += _constant_rows(some, run["n_by_split"], kind, name, deaths)
         progress("strata", number + 1, len(strata))
     rows += _inner_rows(store, run_id, predicted)
+    rows += _coverage_rows(read_results.conformals(store, run_id), predicted)
     results.replace_metrics(store, run_id, split, pd.DataFrame(rows))
     overall = {
         row["name"]: row
@@ -104,6 +106,30 @@ def _constant_rows(
     for source, (forecast, names) in forecasts.items():
         found = estimates(y, np.full(len(y), forecast), subjects, thresholds=np.full(len(y), np.nan))
         rows += [_row(source, kind, stratum, deaths, one) for one in found if one.name in names]
+    return rows
+
+
+def _coverage_rows(cutoffs: pd.DataFrame, predicted: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return by path and class how many samples have their own class in their conformal set, and how many both.
+
+    The stratum is the path; nothing for a path where a class has no cut-off, for there is no set.
+    """
+    rows = []
+    for path, own in cutoffs.dropna(subset="cutoff").groupby("path"):
+        if len(own) < 2:
+            continue
+        some = predicted[predicted["path"] == path]
+        y, p, subjects = _columns(some)
+        cut = {int(label): float(cutoff) for label, cutoff in zip(own["label"], own["cutoff"], strict=True)}
+        hit, events = covered(y, p, cut), int(y.sum())
+        found = [
+            shares(hit[y == label], subjects[y == label], name=f"coverage_{label}", events=events if label else 0)
+            for label in (0, 1)
+        ]
+        both, none = (p <= cut[0]) & (1 - p <= cut[1]), (p > cut[0]) & (1 - p > cut[1])
+        found.append(shares(both, subjects, name="set_of_both", events=events))
+        found.append(shares(none, subjects, name="set_of_none", events=events))
+        rows += [_row("final", "path", str(path), "with", one) for one in found]
     return rows
 
 

@@ -19,6 +19,8 @@ from lemof_core.jobs.progress import Report, quiet
 from lemof_core.jobs.scoring import score_batches
 from lemof_core.run_folder import run_folder
 
+MAY_BE_ABSENT = ("p_lo", "p_hi", "typical_ecg", "typical_ehr", "unusual")  # columns of predictions
+
 
 def score(
     store: Store, run_id: str | None = None, *, task: str = "los", explain: bool = True, progress: Report = quiet
@@ -49,10 +51,11 @@ def score(
         results.add_scored(
             store,
             run["run_id"],
-            predictions=refuse_absent(scored.predictions.assign(split=split[rows]), optional=("p_lo", "p_hi")),
+            predictions=refuse_absent(scored.predictions.assign(split=split[rows]), optional=MAY_BE_ABSENT),
             level_scores=scored.level_scores,
             branch_values=scored.branch_values,
             input_effects=scored.input_effects,
+            trust=scored.trust,
             arrays=scored.arrays,
         )
         n_scored += len(rows)
@@ -62,6 +65,7 @@ def score(
             run["run_id"],
             predictions=scored.predictions[["sample_id", "logit"]],
             input_effects=scored.input_effects,
+            trust=scored.trust,
             arrays=scored.arrays,
         )
     return {

@@ -86,10 +86,14 @@ def register(store: Store, folder: Path, *, shipped: bool) -> str:
         | {key: document["calibration"][path][key] for key in keys}
         for path, stage in document["decisions"].items()
     ]
+    conformals = [
+        {"path": path, **cutoff} for path, facts in document["calibration"].items() for cutoff in facts["conformal"]
+    ]
     results.add_run(
         store,
         row,
         calibrations=calibrations,
+        conformals=conformals,
         level_choices=document["level_choices"],
         stage_weights=_stage_weights(load_model(folder)),
     )

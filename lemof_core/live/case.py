@@ -17,6 +17,8 @@ class LiveCase:
     signal_mv (sig_len, n_sig) mV with fs (Hz) and sig_name; None without an ECG.
     values: one row per charted value: variable name, seconds from ICU admission, value in the catalogue's unit, and
     seconds to when it was stored (NaN where unknown). static: name -> value in the catalogue's unit.
+    What if: edits replace the last value of a variable; muted leads and silenced windows (start s, end s, lead or ""
+    for all, of the ten seconds that the model reads) are at 0 mV. explain: whether attributions are wanted.
     """
 
     variable: tuple[str, ...] = ()
@@ -27,6 +29,10 @@ class LiveCase:
     signal_mv: np.ndarray | None = None
     fs: float = 500.0
     sig_name: tuple[str, ...] = ()
+    edits: dict[str, float] = field(default_factory=dict)
+    muted: tuple[str, ...] = ()
+    silenced: tuple[tuple[float, float, str], ...] = ()
+    explain: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class LiveResult:
     calibration: dict[str, Any]
     arrays: dict[str, np.ndarray]
     axes: dict[str, Any]
+    trust: list[dict[str, Any]]
     quality: dict[str, list[str]] | None
     measurements: dict[str, float]
     given: dict[str, Any]
@@ -65,14 +72,37 @@ def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return json.loads(header["__metadata__"]["json"]), arrays
 
 
-def case_message(case: LiveCase, run_folder: str) -> bytes:
-    """Return the request for a case."""
+@dataclass(frozen=True)
+class LiveChanges:
+    """The smallest change found: rows of variable, before, after, rank_distance, logit; whether it crosses."""
+
+    changes: list[dict[str, Any]]
+    crosses: bool
+
+
+@dataclass(frozen=True)
+class LiveBase:
+    """A waterfall against another background: its base on both scales, and port, phi_logit, phi_prob a row."""
+
+    base_logit: float
+    base_p: float
+    rows: list[dict[str, Any]]
+
+
+def case_message(verb: str, case: LiveCase, run_folder: str, **more: Any) -> bytes:
+    """Return the request for a case; `more` are plain arguments of the verb."""
     document = {
+        "verb": verb,
+        "more": more,
         "run_folder": run_folder,
         "variable": list(case.variable),
         "static": case.static,
         "fs": case.fs,
         "sig_name": list(case.sig_name),
+        "edits": case.edits,
+        "muted": list(case.muted),
+        "silenced": [list(window) for window in case.silenced],
+        "explain": case.explain,
     }
     arrays = {name: np.asarray(getattr(case, name), float) for name in ("offset_s", "value", "stored_offset_s")}
     if case.signal_mv is not None:
@@ -91,6 +121,10 @@ def read_case(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> LiveCa
         signal_mv=arrays.get("signal_mv"),
         fs=float(document["fs"]),
         sig_name=tuple(document["sig_name"]),
+        edits={name: float(value) for name, value in document["edits"].items()},
+        muted=tuple(document["muted"]),
+        silenced=tuple((float(start), float(end), str(lead)) for start, end, lead in document["silenced"]),
+        explain=bool(document["explain"]),
     )
 
 

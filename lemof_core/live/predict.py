@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from lemof_core.batch import CohortArrays
 from lemof_core.ecg_measure import measure_ecg
-from lemof_core.ecg_signal import PreparedEcg, arrange_leads, prepare_ecg
+from lemof_core.ecg_signal import LEADS, PreparedEcg, arrange_leads, prepare_ecg
 from lemof_core.errors import ModelMistake
 from lemof_core.explain.scored import array_specs, score_samples
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.live.case import LiveCase
+from lemof_core.live.counterfactual import as_rows, counterfactual
 from lemof_core.live.one_row import one_row
+from lemof_core.live.what_if import edited, observed, silenced
 
 REQUIRED = ("age", "sex")
 FEWEST_ANYWHERE = 5  # known variables below which the reader is warned whatever the fit patients had
@@ -32,10 +35,9 @@ def predict_case(live: LiveModel, case: LiveCase) -> tuple[dict[str, Any], dict[
     """Return (document, arrays) of a LiveResult; raise ModelMistake for what cannot be read or predicted."""
     notes: list[str] = []
     model = live.model
-    ecg, measured = _prepare(case, notes)
-    arrays, n_values = one_row(model.scaler, live.variables, live.t0_hours, case, ecg, measured, notes)
+    arrays, ecg, measured, n_values = read_arrays(live, case, notes)
     given = _given(live, case, arrays.series[0], n_values, notes)
-    scored = score_samples(model, model.scaler.transform(arrays), np.array([0]))
+    scored = score_samples(model, model.scaler.transform(arrays), np.array([0]), explain=case.explain)
     prediction = scored.predictions.iloc[0].to_dict()
     if ecg is None or not ecg.usable:
         notes.append("Predicted from the health record alone: the model has a path of its own for that.")
@@ -46,12 +48,36 @@ def predict_case(live: LiveModel, case: LiveCase) -> tuple[dict[str, Any], dict[
         "input_effect": scored.input_effects.iloc[0].to_dict() if len(scored.input_effects) else None,
         "calibration": model.calibration[str(prediction["path"])],
         "axes": {name: spec.axes for name, spec in array_specs(model).items()},
+        "trust": scored.trust.astype(object).where(scored.trust.notna(), None).to_dict("records"),
         "quality": None if ecg is None else {lead: list(flags) for lead, flags in ecg.quality.items()},
         "measurements": measured,
         "given": given,
         "notes": notes,
     }
     return document, {name: rows[0] for name, rows in scored.arrays.items()}
+
+
+def read_arrays(
+    live: LiveModel, case: LiveCase, notes: list[str]
+) -> tuple[CohortArrays, PreparedEcg | None, dict[str, float], int]:
+    """Return the case as a cohort of one with its what-ifs made, its ECG, what was measured in it, how many values."""
+    ecg, measured = _prepare(case, notes)
+    arrays, n_values = one_row(live.model.scaler, live.variables, live.t0_hours, case, ecg, measured, notes)
+    arrays = edited(arrays, live.model.scaler, live.variables, case.edits)
+    return silenced(arrays, case.muted, case.silenced), ecg, measured, n_values
+
+
+def changes_of(live: LiveModel, case: LiveCase, threshold: float) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return (document, arrays) of LiveChanges; raise ModelMistake for what cannot be read or predicted."""
+    arrays, _, _, n_values = read_arrays(live, case, [])
+    _given(live, case, arrays.series[0], n_values, [])
+    changes, crosses = counterfactual(live.model, arrays, threshold)
+    return {"changes": as_rows(changes), "crosses": crosses}, {}
+
+
+def ranges_of(live: LiveModel) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return (document, arrays): variable -> [lowest, highest] value observed among the training patients."""
+    return {name: [span.low, span.high] for name, span in observed(live.model.scaler).items()}, {}
 
 
 def _given(live: LiveModel, case: LiveCase, series: np.ndarray, n_values: int, notes: list[str]) -> dict[str, Any]:
@@ -107,5 +133,7 @@ def _prepare(case: LiveCase, notes: list[str]) -> tuple[PreparedEcg | None, dict
     flagged = {lead: flags for lead, flags in ecg.quality.items() if flags}
     if flagged:
         notes.append("ECG quality: " + "; ".join(f"{lead}: {', '.join(flags)}" for lead, flags in flagged.items()))
+    # What is muted is not measured either; what trees read must not know more than the networks.
+    arranged[[LEADS.index(lead) for lead in case.muted if lead in LEADS]] = np.nan
     measured = measure_ecg(arranged, case.fs)
     return ecg, {name: float(value) for name, value in measured.items() if np.isfinite(value)}

@@ -8,8 +8,19 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lemof_core.errors import ModelMistake
-from lemof_core.live.case import LiveCase, LiveResult, case_message, read_result, unpack
+from lemof_core.live.case import (
+    LiveBase,
+    LiveCase,
+    LiveChanges,
+    LiveResult,
+    case_message,
+    pack,
+    read_result,
+    unpack,
+)
 from lemof_core.live.pipe import read_message, write_message
 
 
@@ -27,15 +38,36 @@ class LiveService:
 
     def predict(self, case: LiveCase, run_folder: Path) -> LiveResult:
         """Return prediction and explanation; raise ModelMistake with one sentence for what cannot be predicted."""
+        document, arrays = self._answer(case_message("predict", case, str(run_folder)))
+        return read_result(document, arrays)
+
+    def counterfactual(self, case: LiveCase, run_folder: Path, threshold: float) -> LiveChanges:
+        """Return the smallest change found that carries the case across the threshold (probability)."""
+        message = case_message("counterfactual", case, str(run_folder), threshold=threshold)
+        return LiveChanges(**self._answer(message)[0])
+
+    def ranges(self, run_folder: Path) -> dict[str, tuple[float, float]]:
+        """Return series variable -> (lowest, highest) value observed among the run's training patients."""
+        document, _ = self._answer(case_message("ranges", LiveCase(), str(run_folder)))
+        return {name: (low, high) for name, (low, high) in document.items()}
+
+    def rebase(self, run_folder: Path, path: str, ports: np.ndarray, background: np.ndarray) -> LiveBase:
+        """Return the case waterfall of ports (P,) against another background (M, P), both in the path's order."""
+        arrays = {"ports": np.asarray(ports, float), "background": np.asarray(background, float)}
+        document = {"verb": "rebase", "run_folder": str(run_folder), "path": path}
+        return LiveBase(**self._answer(pack(document, arrays))[0])
+
+    def _answer(self, message: bytes) -> tuple[Any, dict[str, np.ndarray]]:
+        """Return what the worker says to a request, one question at a time."""
         if not self._turn.acquire(timeout=self.timeout_s):
             raise LiveTimeout("the prediction service is busy; try again in a minute")
         try:
-            document, arrays = unpack(self._ask(case_message(case, str(run_folder))))
+            document, arrays = unpack(self._ask(message))
         finally:
             self._turn.release()
         if "mistake" in document:
             raise ModelMistake(document["mistake"])
-        return read_result(document["ok"], arrays)
+        return document["ok"], arrays
 
     def close(self) -> None:
         """End the worker."""

@@ -23,8 +23,9 @@ def main() -> None:
 
     from lemof_core.checkpoint import load_model, read_document
     from lemof_core.errors import ModelMistake
-    from lemof_core.live.case import pack, read_case, unpack
-    from lemof_core.live.predict import LiveModel, predict_case
+    from lemof_core.live.answers import ANSWERS
+    from lemof_core.live.case import pack, unpack
+    from lemof_core.live.predict import LiveModel
 
     torch.set_num_threads(N_THREADS)
     models: OrderedDict[str, LiveModel] = OrderedDict()
@@ -37,7 +38,7 @@ def main() -> None:
                 models[folder] = LiveModel(load_model(Path(folder)), data["variables"], data["t0_hours"])
                 if len(models) > KEPT_MODELS:
                     models.popitem(last=False)
-            found, numbers = predict_case(models[folder], read_case(document, arrays))
+            found, numbers = ANSWERS[document["verb"]](models[folder], document, arrays)
             write_message(answers, pack({"ok": found}, numbers))
         except ModelMistake as mistake:
             write_message(answers, pack({"mistake": str(mistake)}, {}))
