@@ -41,5 +41,6 @@ function press(event) {
 
 export default function () {
   document.addEventListener("keydown", press);
+  document.body.dataset.caseKeys = "listening"; // who presses keys for a reader, such as a test, waits for this
   return () => document.removeEventListener("keydown", press);
 }

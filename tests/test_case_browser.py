@@ -115,12 +115,13 @@ SLOW_LINE = """(() => {
 LISTS = ("", "sex=F&sort=old", "sort=p_high", "sex=M&age=30_90&sort=error", "where=")
 
 
-@pytest.mark.parametrize("delay_ms", [0, 400])
+@pytest.mark.parametrize(("delay_ms", "slower"), [(0, 1), (400, 1), (100, 4)])
 def test_twenty_hasty_steps_through_changing_lists_and_history_show_nobody_else(
-    url: str, case_store: CaseStore, delay_ms: int
+    url: str, case_store: CaseStore, delay_ms: int, slower: int
 ) -> None:
-    """A slow server's answers come late: until then the page is hidden where it is not the patient asked for."""
+    """A slow server's answers come late, a slow computer draws late: the page is hidden where it is another patient."""
     with chromium_page() as page:
+        page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
         page.add_init_script(SLOW_LINE)
         opened(page, url, stay=case_store.cohort[2], run=RUN)
         for stay_id in case_store.cohort[3:7]:  # so many times Back leads to a patient
@@ -150,6 +151,27 @@ def test_twenty_hasty_steps_through_changing_lists_and_history_show_nobody_else(
         arrived(page, int(asked(page)["stay"]))
         assert identities(page) == {(asked(page)["stay"], RUN)}
         assert page.evaluate("window.seenWrongly") == []
+
+
+def test_who_leafs_through_stays_at_the_same_depth_and_keeps_the_button(
+    page: Page, url: str, case_store: CaseStore
+) -> None:
+    opened(page, url, stay=case_store.cohort[5], run=RUN)
+    depth = "document.querySelector('[data-testid=stMain]').scrollTop"
+    page.locator('[data-panel="trends"]').evaluate("(panel) => panel.scrollIntoView({ block: 'start' })")
+    next_button(page).focus()
+    before = page.evaluate(depth)
+    assert before > 300
+    for stay_id in case_store.cohort[6:8]:
+        page.keyboard.press("Enter")
+        arrived(page, stay_id)
+        assert page.evaluate(depth) == pytest.approx(before, abs=2)
+        expect(next_button(page)).to_be_focused()
+
+
+def test_zeros_before_a_stays_number_hide_nobody(page: Page, url: str, case_store: CaseStore) -> None:
+    opened(page, url, stay=f"00{case_store.cohort[3]}", run=RUN)
+    arrived(page, case_store.cohort[3])
 
 
 def test_until_the_server_answers_back_shows_nobody(url: str, case_store: CaseStore) -> None:
@@ -216,6 +238,7 @@ def test_digits_open_the_depths_and_c_the_caliper_but_not_while_typing(
     page: Page, url: str, case_store: CaseStore
 ) -> None:
     opened(page, url, stay=case_store.test_stay, run=RUN)
+    expect(page.locator("body")).to_have_attribute("data-case-keys", "listening")
     page.keyboard.press("?")
     note = page.get_by_test_id("case-keys")
     expect(note).to_be_visible()
