@@ -18,16 +18,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from bulk_store import N_STAYS, bulk_store
 from case_readers import Seen, read_cases
-from patient_switch_ratio import rerun, switch
+from patient_switch_ratio import switches_beside_reruns
 from side_by_side import RESULTS, machine, report
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
-from browser_support import chromium_page, idle, streamlit_server  # noqa: E402
+from browser_support import streamlit_server  # noqa: E402
 
 from cohort_db import read, read_results  # noqa: E402
 from cohort_db.store import open_store  # noqa: E402
@@ -81,30 +82,10 @@ def switches(url: str, home: Path, whole: np.ndarray, run_id: str) -> dict[str, 
 
 def one_list(url: str, whole: np.ndarray, run_id: str, text: str) -> dict[str, Any]:
     """Seconds and bytes of a switch in Chromium, and its ratio to the trivial rerun of the same page."""
-    received: list[int] = []
-    times: list[float] = []
-    trivial: list[float] = []
-    sizes: list[int] = []
-    with chromium_page(1440, 900, "light") as page:
-        page.on("websocket", lambda ws: ws.on("framereceived", lambda data: received.append(len(data))))
-        page.goto(f"{url}/case?stay={whole[10]}&run={run_id}&list={text.replace('=', '%3D').replace('&', '%26')}")
-        idle(page, 120)
-        page.wait_for_timeout(1500)
-        switch(page)
-        for _ in range(N_SWITCHES):
-            received.clear()
-            times.append(switch(page))
-            sizes.append(sum(received))
-            trivial.append(rerun(page))
-    ratios = [a / b for a, b in zip(times, trivial, strict=True)]
-    return {
-        **spread(times),
-        "trivial_rerun_s": round(statistics.median(trivial), 3),
-        "ratio": round(statistics.median(ratios), 2),
-        "bytes_median": int(statistics.median(sizes)),
-        "bytes_largest": max(sizes),
-        "switches": N_SWITCHES,
-    }
+    times, found = switches_beside_reruns(
+        f"{url}/case?stay={whole[10]}&run={run_id}&list={quote(text, safe='')}", N_SWITCHES
+    )
+    return spread(times) | found
 
 
 def memory(url: str, home: Path, whole: np.ndarray, run_id: str) -> dict[str, Any]:

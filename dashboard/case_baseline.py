@@ -9,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from cohort_db import read_results
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store
-from dashboard import queries_case
+from dashboard import queries_case, queries_results
 from dashboard.live_case import stored_case
 from dashboard.live_service import service
 from dashboard.queries_case import Case
@@ -48,7 +47,7 @@ def baselines_of(
     coded = queries_case.diagnoses(url, revision, int(case.facts["hadm_id"]))["disease_group"].dropna()
     for group in sorted(set(coded)):
         out[str(group)] = partial(_same_disease, store, url, revision, case, run, str(group))
-    runs = read_results.runs(store, run["task"])
+    runs = queries_results.runs(url, revision)
     earlier = runs[(runs["t0_hours"] < run["t0_hours"]) & (runs["fusion"] == run["fusion"])]
     for hour, some in earlier.groupby("t0_hours"):
         out[f"at {hour:g} h"] = partial(_earlier, store, case, run, some.iloc[0].to_dict())

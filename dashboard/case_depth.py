@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.case_panel import panel_title
+from dashboard.plain_table import plain_table
 from dashboard.queries_case import Case
 from dashboard.wording import probability, signed
 
@@ -27,25 +27,23 @@ def levels_panel(case: Case, levels: pd.DataFrame) -> None:
     p = 1 / (1 + np.exp(-levels["logit"].to_numpy(float)))
     spread = f"from {probability(p.min())} to {probability(p.max())}"
     panel_title(case, "levels", f"Level predictions lie {spread}", "each level's own head, before they are combined")
-    rows = []
-    records: list[dict[Any, Any]] = levels.to_dict("records")
-    for own, value in zip(records, p, strict=True):
-        marks = ["k*"] * (own["is_k_star"] is True) + ["cross"] * (own["is_cross_level"] is True)
-        rows.append(
-            [
-                _MODALITY.get(own["modality"], own["modality"]),
-                _LEVEL.get(int(own["level"]), str(own["level"])),
-                probability(float(value)),
-                signed(own["phi_logit"]),
-                signed(own["phi_prob"]),
-                "–" if pd.isna(own["frequency"]) else f"{own['frequency']:.0%}",
-                probability(own["auroc"]),
-                ", ".join(marks),
-            ]
-        )
-    heads = ["Modality", "Level", "p of the level", "phi, log-odds", "phi, probability", "Chosen as k*",
-             "AUROC of the level", "Role"]  # fmt: skip
-    st.html(table(heads, rows, left=(0, 1, 7)))
+    frequency = levels["frequency"]
+    shown = pd.DataFrame(
+        {
+            "Modality": levels["modality"].map(lambda name: _MODALITY.get(name, name)),
+            "Level": levels["level"].map(lambda level: _LEVEL.get(int(level), str(level))),
+            "p of the level": [probability(float(value)) for value in p],
+            "phi, log-odds": levels["phi_logit"].map(signed),
+            "phi, probability": levels["phi_prob"].map(signed),
+            "Chosen as k*": ["–" if pd.isna(share) else f"{share:.0%}" for share in frequency],
+            "AUROC of the level": levels["auroc"].map(probability),
+            "Role": [
+                ", ".join(["k*"] * (chosen is True) + ["cross"] * (crossed is True))
+                for chosen, crossed in zip(levels["is_k_star"], levels["is_cross_level"], strict=True)
+            ],
+        }
+    )
+    st.html(plain_table(shown, words=("Level", "Role")))
     st.html(
         '<div class="case-footnote">phi is selection_phi: importance inside G_m, not the contribution of the ECG or of '
         "the health record. k* is the level with the largest mean |phi| (frequency over bootstrap refits); cross marks "
@@ -84,12 +82,15 @@ def diagnoses_panel(case: Case, diagnoses: pd.DataFrame) -> None:
     if diagnoses.empty:
         st.info("No diagnosis of this admission is in the store.")
         return
-    records: list[dict[Any, Any]] = diagnoses.to_dict("records")
-    rows = [
-        [str(row["seq_num"]), f"ICD-{row['icd_version']}", row["icd_code"], row["disease_group"] or ""]
-        for row in records
-    ]
-    st.html(table(["Rank", "Version", "Code", "Disease group"], rows, left=(1, 2, 3)))
+    shown = pd.DataFrame(
+        {
+            "Rank": diagnoses["seq_num"],
+            "Version": diagnoses["icd_version"].map(lambda version: f"ICD-{version}"),
+            "Code": diagnoses["icd_code"],
+            "Disease group": diagnoses["disease_group"].fillna(""),
+        }
+    )
+    st.html(plain_table(shown, words=("Version", "Code", "Disease group")))
 
 
 def death_words(facts: dict[str, Any]) -> str:
@@ -103,18 +104,3 @@ def death_words(facts: dict[str, Any]) -> str:
         days = (facts["dod"] - facts["intime"].date()).days
         return f"Died {days} days after ICU admission, outside this hospital stay."
     return "No death is recorded up to a year after discharge."
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = ()) -> str:
-    """Return a table with right-aligned numbers; `left` are the columns of words. All text is escaped here."""
-
-    def cell(tag: str, column: int, text: str) -> str:
-        kind = ' class="words"' if column in left else ""
-        return f"<{tag}{kind}>{html.escape(str(text))}</{tag}>"
-
-    head = "".join(cell("th", column, text) for column, text in enumerate(heads))
-    body = "".join(
-        "<tr>" + "".join(cell("td", column, text) for column, text in enumerate(row)) + "</tr>" for row in rows
-    )
-    markup = f'<table class="case-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="case-scroll">{markup}</div>'

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from cohort_db import read_results
 from cohort_db.ecg_leads import LEADS
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store
+from dashboard import queries_results
 from dashboard.case_panel import panel_title, stamped
 from dashboard.charts.waterfall import port_label
 from dashboard.charts.what_if import what_if_figure
@@ -20,6 +20,7 @@ from dashboard.live_case import stored_case
 from dashboard.live_service import service
 from dashboard.plain_table import plain_table
 from dashboard.queries_case import Case
+from dashboard.session import stamp
 from dashboard.wording import probability, signed
 from lemof_core.errors import ModelMistake
 from lemof_core.live import LiveCase, LiveResult, run_folder
@@ -177,7 +178,7 @@ def _number(value: float, variables: pd.DataFrame, name: str) -> str:
 
 def _landmarks(store: Store, case: Case, run: dict[str, Any]) -> None:
     """Draw what runs of the same task that were trained at other landmarks say of this patient, on request."""
-    others = read_results.runs(store, run["task"])
+    others = queries_results.runs(*stamp())
     others = others[(others["t0_hours"] != run["t0_hours"]) & (others["cut_hours"] == run["cut_hours"])]
     if others.empty:
         st.caption(

@@ -71,21 +71,16 @@ def trends_figure(
     if sheet.lanes is not None:
         axis = str(len(rows) + 1)
         traces += lane_traces(lanes, f"y{axis}", window, t0_h)
-        layout[f"yaxis{axis}"] = {
-            "domain": sheet.lanes, "range": [len(lanes) - 0.5, -0.5], "showgrid": False, "side": "right",
-            "showticklabels": False, "fixedrange": True,
-        }  # fmt: skip
-        step = (sheet.lanes[1] - sheet.lanes[0]) / len(lanes)
-        for place, lane in enumerate(lanes):
-            text = html.escape(lane.label if len(lane.label) <= 24 else f"{lane.label[:23]}…")
-            notes.append(note(0, sheet.lanes[1] - (place + 0.5) * step, text, yanchor="middle", size=11))
+        layout[f"yaxis{axis}"] = _lane_axis(sheet.lanes, len(lanes))
+        notes += _lane_names(sheet.lanes, lanes)
     if t0_h is not None:
         shapes += _t0(t0_h, window)
         notes.append(_t0_note(t0_h, window))
     if largest:
         title = {"xref": "paper", "x": 1, "y": 1, "yanchor": "bottom", "xanchor": "left", "xshift": TICKS_PX + 4}
         notes.append(note(1, 1, "attribution", color=CONTEXT, size=11) | title)
-    lowest = f"y{'' if len(rows) + (sheet.lanes is not None) == 1 else len(rows) + (sheet.lanes is not None)}"
+    n_axes = len(rows) + (sheet.lanes is not None)
+    lowest = "y" if n_axes == 1 else f"y{n_axes}"
     figure = go.Figure({"data": traces, "layout": {"shapes": shapes, "annotations": notes, **layout}})
     margin = {"l": LEFT_PX, "r": RIGHT_PX, "t": TOP_PX, "b": BOTTOM_PX}
     laid_out(figure, height=sheet.height, hovermode="closest", dragmode="zoom", margin=margin, barmode="overlay")
@@ -115,6 +110,20 @@ def _measured(rows: Sequence[TrendRow], n_lanes: int) -> _Sheet:
     if n_lanes:
         sheet.lanes = (max(0.0, 1 - (y + n_lanes * LANE_PX) / inner), 1 - y / inner)
     return sheet
+
+
+def _lane_axis(domain: tuple[float, float], n_lanes: int) -> dict[str, Any]:
+    quiet = {"showgrid": False, "showticklabels": False, "fixedrange": True, "side": "right"}
+    return {"domain": domain, "range": [n_lanes - 0.5, -0.5], **quiet}
+
+
+def _lane_names(domain: tuple[float, float], lanes: Sequence[Lane]) -> list[dict[str, Any]]:
+    step = (domain[1] - domain[0]) / len(lanes)
+    named = [lane.label if len(lane.label) <= 24 else f"{lane.label[:23]}…" for lane in lanes]
+    return [
+        note(0, domain[1] - (place + 0.5) * step, html.escape(name), yanchor="middle", size=11)
+        for place, name in enumerate(named)
+    ]
 
 
 def _t0(t0_h: float, window: tuple[float, float]) -> list[dict[str, Any]]:
