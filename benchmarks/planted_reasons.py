@@ -16,14 +16,14 @@ import pandas as pd
 from scipy.stats import binomtest
 from side_by_side import report
 
-from cohort_db import read_results
+from cohort_db import read_comparable, read_results
 from cohort_db.arrays import ArrayStore
 from cohort_db.store import Store, open_store
 from cohort_db.synthetic.ecg_parameters import u_scores
 from cohort_db.synthetic.outcome import LEVELS, Outcome, Signal, ecg_scores, partner_scores
 from dashboard.case_reasons import N_REASONS
 from dashboard.facts import grouped
-from dashboard.queries_case import Explained
+from dashboard.queries_case import Explained, against_usual
 from dashboard.trust_badge import verdicts
 from lemof_core.jobs.demo import demo
 
@@ -76,15 +76,17 @@ def measure(store: Store, run_id: str, truth: pd.DataFrame) -> dict[str, Any]:
     names = arrays.meta("feature_attribution")["axes"]["feature"]
     features, saliency = arrays.read("feature_attribution", rows), arrays.read("saliency", rows)
     completeness = arrays.read("completeness", rows)
+    usual = {path: read_comparable.usual_attribution(store, run_id, path) for path in ("both", "ehr")}
     hits, strong, passed, ratios = [], [], {}, []
     for at, row in enumerate(predicted.itertuples()):
         own = away.iloc[at].drop([name for name in away if name.startswith("ecg+") and row.path == "ehr"])
         driver = str(own.abs().idxmax())
-        explained = Explained(
+        raw = Explained(
             dict(zip(names, features[at].astype(float).tolist(), strict=True)),
             saliency[at].astype(float) if row.path == "both" else None,
             (), 0.04, *completeness[at].astype(float).tolist(), "",
         )  # fmt: skip
+        explained = against_usual(raw, usual[row.path])
         parts = grouped(explained, read_results.input_effect(store, run_id, row.sample_id))
         reasons = set(sorted(parts, key=lambda name: -abs(parts[name]))[:N_REASONS])
         hits.append(bool(reasons & set(driver.split("+"))))

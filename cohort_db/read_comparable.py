@@ -1,10 +1,13 @@
-"""A store in, what one patient is held against out: how stays ended by unit and age, levels of the same disease."""
+"""A store in, what one patient is held against out: how stays of a unit and age ended, levels of the same disease, what
+inputs do to everybody."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Integer, cast, func, select
 
+from cohort_db.arrays import ArrayStore
 from cohort_db.frames import frame_of
 from cohort_db.schema import branch_value, diagnosis, prediction, sample
 from cohort_db.schema import stay as stay_table
@@ -69,3 +72,20 @@ def ports_of_disease(
     with store.reading() as conn:
         found = frame_of(conn, query)
     return found.pivot(index="sample_id", columns="port", values="logit")
+
+
+def usual_attribution(store: Store, run_id: str, path: str, *, most: int = 2000) -> tuple[np.ndarray, int]:
+    """Return the mean `feature_attribution` (V + S,), log-odds, of the run's predictions on a path, and their number.
+
+    Of more than `most`, as many spread evenly over the array. Raises: InputMistake where the run has no attributions.
+    """
+    query = (
+        select(prediction.c.array_row)
+        .where(prediction.c.run_id == run_id, prediction.c.path == path, prediction.c.array_row.is_not(None))
+        .order_by(prediction.c.array_row)
+    )
+    with store.reading() as conn:
+        rows = np.array(conn.execute(query).scalars().all(), dtype=np.int64)
+    rows = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
+    found = ArrayStore(store, run_id).read("feature_attribution", rows)
+    return (found.astype(np.float64).mean(0) if len(rows) else np.zeros(found.shape[1:])), len(rows)

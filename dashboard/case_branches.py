@@ -12,10 +12,9 @@ import streamlit as st
 
 from dashboard.case_baseline import COHORT, Baseline
 from dashboard.case_panel import panel_title
-from dashboard.case_reasons import SHOWN_AS_ZERO
 from dashboard.charts.waterfall import Scale, port_label, steps, sum_in_words, waterfall
 from dashboard.queries_case import Case
-from dashboard.wording import signed
+from dashboard.wording import SHOWN_AS_ZERO, signed
 
 
 def branches_panel(case: Case, baselines: Mapping[str, Callable[[], Baseline]]) -> None:

@@ -15,10 +15,9 @@ from dashboard.case_values import MODEL_WINDOW_H, Latest
 from dashboard.ecg_intervals import is_irregular
 from dashboard.facts import ECG, FACTS, grouped, members
 from dashboard.queries_case import Case, Explained
-from dashboard.wording import signed
+from dashboard.wording import SHOWN_AS_ZERO, signed
 
 N_REASONS = 3
-SHOWN_AS_ZERO = 0.005  # log-odds below it print as 0.00
 N_MEMBERS = 2  # variables of one fact that its reason names
 
 
@@ -158,11 +157,13 @@ def reasons_markup(explained: Explained, reasons: list[Reason]) -> str:
         f"{'raises' if reason.attribution > 0 else 'lowers'} {signed(reason.attribution)}</b></li>"
         for reason in reasons
     )
+    n = explained.n_usual
+    usual = f", less its mean over {n:,} stays: what weighs alike for everybody is no reason for one" if n else ""
     note = (
         "The ECG's number is its Shapley value against other patients' ECGs (input_phi), half of what it changes only "
-        f"together with the record in it. A variable's is its attribution in {explained.note}; attributions miss the "
-        f"gap of {signed(explained.gap)} by {explained.error:.3f} (completeness error), and those of one fact are "
-        "summed. A reason is what moved the model, not the cause of the stay."
+        f"together with the record in it. A variable's is its attribution in {explained.note}{usual}. "
+        f"Attributions miss the gap of {signed(explained.gap)} to that baseline by {explained.error:.3f} (completeness "
+        "error), and those of one fact are summed. A reason is what moved the model, not the cause of the stay."
     )
     short = f"Attribution in log-odds, completeness error {explained.error:.3f}"
     return (

@@ -25,7 +25,7 @@ from dashboard.live_answer import answer_json
 from dashboard.live_form import Asked, charted
 from dashboard.live_statics import statics_in_words
 from dashboard.prediction_set import set_words
-from dashboard.queries_case import Explained, Waveform
+from dashboard.queries_case import Explained, Waveform, against_usual, usual_attribution
 from dashboard.risk_card import INTERVAL, LOW, Risk, risk_markup
 from dashboard.session import stamp
 from dashboard.skill import Skill, skill
@@ -49,7 +49,8 @@ def show(result: LiveResult, asked: Asked, run: dict[str, Any], variables: pd.Da
         "Download this answer", answer_json(result, asked, run), "lemof-answer.json", "application/json",
         on_click="ignore", key="live_answer", help="What was read, the prediction and its explanation, as JSON.",
     )  # fmt: skip
-    explained = explained_by(result)
+    path = str(result.prediction["path"])
+    explained = against_usual(explained_by(result), usual_attribution(*stamp(), run["run_id"], path))
     left, right = st.columns([62, 38], gap="medium")
     with left, st.container(gap="xsmall"):
         _ecg(result, asked.case, run, explained)

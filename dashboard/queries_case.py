@@ -16,6 +16,8 @@ from cohort_db.errors import InputMistake
 from dashboard.session import TASK, cached_store
 from dashboard.wording import Definition, care_unit, definition_of
 
+FEWEST_USUAL = 10  # stays; of fewer the mean attribution says little
+
 
 @dataclass(frozen=True)
 class Case:
@@ -49,7 +51,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Explained:
-    """Attributions of the calibrated log-odds: variable -> sum, and saliency (12, bins) of the ECG that was read."""
+    """Attributions of the calibrated log-odds: variable -> sum, and saliency (12, bins) of the ECG that was read.
+
+    gap: log-odds of the patient minus those of the attributions' baseline; error: by how much they miss it.
+    n_usual: of how many stays the mean was taken off `features` (see `against_usual`); 0 where it was not.
+    """
 
     features: dict[str, float]
     saliency: np.ndarray | None
@@ -58,6 +64,7 @@ class Explained:
     gap: float
     error: float
     note: str
+    n_usual: int = 0
 
 
 @dataclass(frozen=True)
@@ -209,7 +216,30 @@ def explained(url: str, revision: str, run_id: str, row: int, path: str) -> Expl
         return None
     features = dict(zip(meta["axes"]["feature"], values.astype(float).tolist(), strict=True))
     leads, seconds = tuple(axes.get("lead", ())), float(axes.get("seconds_per_bin", 0.0))
-    return Explained(features, saliency, leads, seconds, float(gap), float(error), str(meta["note"]))
+    found = Explained(features, saliency, leads, seconds, float(gap), float(error), str(meta["note"]))
+    return against_usual(found, usual_attribution(url, revision, run_id, path))
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def usual_attribution(url: str, revision: str, run_id: str, path: str) -> tuple[np.ndarray, int]:
+    """The mean attribution of the run's stays on that path, and n; of none where the run has no attributions."""
+    try:
+        return read_comparable.usual_attribution(cached_store(url), run_id, path)
+    except InputMistake:
+        return np.empty(0), 0
+
+
+def against_usual(explained: Explained, usual: tuple[np.ndarray, int]) -> Explained:
+    """Return the attributions less the mean one, so that they tell this patient from the others.
+
+    The baseline of integrated gradients is the mean record, which no patient has: part of what it attributes it
+    attributes to everybody. Against the means what sums up is this patient's log-odds less the average patient's.
+    """
+    mean, n = usual
+    if n < FEWEST_USUAL:
+        return explained
+    features = {name: value - float(m) for (name, value), m in zip(explained.features.items(), mean, strict=True)}
+    return replace(explained, features=features, n_usual=n)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

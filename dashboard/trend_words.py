@@ -18,7 +18,7 @@ from dashboard.case_values import (
     flags_in_words,
 )
 from dashboard.charts.trend_row import TrendRow
-from dashboard.wording import signed
+from dashboard.wording import SHOWN_AS_ZERO, signed
 
 N_NAMED = 4
 _ZOOM = "Drag sideways to zoom all rows; a double click shows everything again."
@@ -88,7 +88,10 @@ def unseen_note(
     absent = [
         name
         for name in sorted(attribution, key=lambda name: -abs(attribution[name]))
-        if name in variables.index and variables.at[name, "kind"] == "series" and name not in latest
+        if name in variables.index
+        and variables.at[name, "kind"] == "series"
+        and name not in latest
+        and abs(attribution[name]) >= SHOWN_AS_ZERO
     ]
     if absent:
         label = variables["label"].to_dict()

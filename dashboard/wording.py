@@ -73,6 +73,9 @@ def hours(offset_s: float) -> str:
     return f"{abs(value):.1f} h {'after' if value > 0 else 'before'} admission"
 
 
+SHOWN_AS_ZERO = 0.005  # what is smaller prints as 0.00
+
+
 def signed(value: float) -> str:
     """Return +0.31 or −0.31 with a true minus sign."""
     return f"{value:+.2f}".replace("-", "−")

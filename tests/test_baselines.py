@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from case_support import RUN, CaseStore
 from sqlalchemy import text
 
-from cohort_db import read
-from cohort_db.read_comparable import outcome_counts, ports_of_disease
+from cohort_db import read, read_results
+from cohort_db.arrays import ArrayStore
+from cohort_db.errors import InputMistake
+from cohort_db.read_comparable import outcome_counts, ports_of_disease, usual_attribution
 from cohort_db.store import Store, open_store
 
 
@@ -60,3 +63,22 @@ def test_no_more_stays_than_asked_for(store: Store) -> None:
     group = read.disease_groups(store)["disease_group"].value_counts().index[0]
     every = ports_of_disease(store, RUN, group, path="both", exclude_subject=0)
     assert len(ports_of_disease(store, RUN, group, path="both", exclude_subject=0, most=1)) == min(1, len(every))
+
+
+@pytest.mark.parametrize("path", ["both", "ehr"])
+def test_the_usual_attribution_is_the_mean_over_the_path_so_that_what_is_left_of_all_is_nought(
+    store: Store, path: str
+) -> None:
+    predicted = read_results.predictions(store, RUN)
+    rows = predicted.loc[(predicted["path"] == path) & predicted["array_row"].notna(), "array_row"].to_numpy(np.int64)
+    stored = ArrayStore(store, RUN).read("feature_attribution", np.sort(rows)).astype(float)
+    mean, n = usual_attribution(store, RUN, path)
+    assert n == len(rows) > 0
+    assert (stored - mean).mean(0) == pytest.approx(np.zeros(len(mean)), abs=1e-7)
+    some, n_some = usual_attribution(store, RUN, path, most=2)
+    assert n_some == 2 and some == pytest.approx(stored[[0, -1]].mean(0))
+
+
+def test_a_run_without_attributions_has_no_usual_one(store: Store) -> None:
+    with pytest.raises(InputMistake):
+        usual_attribution(store, "no-such-run", "both")

@@ -172,6 +172,7 @@ def test_who_leafs_through_stays_at_the_same_depth_and_keeps_the_button(
 def test_zeros_before_a_stays_number_hide_nobody(page: Page, url: str, case_store: CaseStore) -> None:
     opened(page, url, stay=f"00{case_store.cohort[3]}", run=RUN)
     arrived(page, case_store.cohort[3])
+    assert identities(page) == {(str(case_store.cohort[3]), RUN)}
 
 
 def test_until_the_server_answers_back_shows_nobody(url: str, case_store: CaseStore) -> None:

@@ -15,14 +15,14 @@ from mimic_support import MIMIC_LEADS
 from dashboard.case_attention import chosen_sentences
 from dashboard.case_branches import effect_sentence
 from dashboard.case_overlay import Overlay, on_record
-from dashboard.case_reasons import ecg_words, static_words, strongest_reasons
+from dashboard.case_reasons import ecg_words, reasons_markup, static_words, strongest_reasons
 from dashboard.case_risk import outcome_words
 from dashboard.case_values import MODEL_WINDOW_H, SEEN, direction, flags_in_words, latest_seen, missing_hours
 from dashboard.ecg_choice import record_labels, when
 from dashboard.ecg_window import windowed
 from dashboard.facts import FACTS as WEIGHED
 from dashboard.facts import grouped, phi_ecg
-from dashboard.queries_case import Attention, Case, Explained, Waveform
+from dashboard.queries_case import FEWEST_USUAL, Attention, Case, Explained, Waveform, against_usual
 from lemof_core.ehr_series import N_HOURS, hourly_grid
 
 MAPS = Attention(
@@ -166,6 +166,20 @@ def test_reasons_are_the_largest_attributions_with_the_summed_saliency_among_the
         "Lactate 4.1 mmol/L (HH, critical)",
     ]
     assert [reason.attribution for reason in reasons] == pytest.approx([0.3, 0.25, -0.2])
+
+
+def test_what_weighs_alike_for_everybody_is_no_reason_for_one() -> None:
+    """Held by hand: the age counts +0.5 for the average patient and hardly differs here, the lactate stands out."""
+    found = explained({"age": 0.52, "lactate": -0.1, "crp": 0.0})
+    usual = np.array([0.5, 0.15, 0.0])
+    against = against_usual(found, (usual, 40))
+    assert against.features == pytest.approx({"age": 0.02, "lactate": -0.25, "crp": 0.0})
+    assert (against.gap, against.error, against.n_usual) == (found.gap, found.error, 40)
+    first, second = strongest_reasons(against, VARIABLES, {}, static_words(FACTS), "")
+    assert (first.attribution, second.words) == (pytest.approx(-0.25), "Age 67 years")
+    assert "less its mean over 40 stays" in reasons_markup(against, [first])
+    few = against_usual(found, (usual, FEWEST_USUAL - 1))
+    assert few == found and "less its mean" not in reasons_markup(few, [first])
 
 
 def test_what_would_read_nought_is_no_reason() -> None:
