@@ -88,6 +88,21 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
+// Microvolts of all leads from their steps: an int8, or -128 and an int16 after it. The sum wraps as the steps did.
+function samplesOf(data) {
+  const coded = new DataView(bytes(data.steps).buffer);
+  const samples = new Int16Array(data.leads.length * data.sig_len);
+  for (let i = 0, at = 0; i < samples.length; i++) {
+    let step = coded.getInt8(at++);
+    if (step === -128) {
+      step = coded.getInt16(at, true);
+      at += 2;
+    }
+    samples[i] = (i ? samples[i - 1] : 0) + step;
+  }
+  return samples;
+}
+
 // ---- the drawing, from the paper upwards -------------------------------------------------------------------------
 
 function drawSheet(data, sheet) {
@@ -102,7 +117,7 @@ function drawSheet(data, sheet) {
   if (data.saliency) drawSaliency(under, data, sheet);
   if (data.highlight) drawHighlight(under, data.highlight, sheet);
   if (data.attention) drawAttention(under, data.attention, sheet);
-  const samples = new DataView(bytes(data.microvolts).buffer);
+  const samples = samplesOf(data);
   const clipId = `ecg-row-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
   sheet.rows.forEach((row, number) => {
     const clip = svgElement("clipPath", { id: `${clipId}-${number}` });
@@ -161,7 +176,7 @@ function drawTrace(samples, data, segment, row, sheet) {
   let d = "";
   let pen = "M";
   for (let i = segment.i0; i <= last; i++) {
-    const microvolts = samples.getInt16(2 * (offset + i), true);
+    const microvolts = samples[offset + i];
     if (microvolts === GAP) {
       pen = "M";
       continue;

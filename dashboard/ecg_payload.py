@@ -49,7 +49,7 @@ def ecg_payload(
     print_lines: Sequence[str] = (),
     px_per_mm: float = 4.0,
 ) -> dict[str, Any]:
-    """The paper as JSON: leads in clinical order as int16 microvolts (base64), rows with their heights in mm.
+    """The paper as JSON: leads in clinical order in microvolts (base64 of `_steps`), rows with their heights in mm.
 
     Args:
         ecg_mv: (n_leads, sig_len) in mV, rows named by lead_names; NaN is a gap, a lead not named has no signal.
@@ -90,7 +90,7 @@ def ecg_payload(
         "fs": fs,
         "sig_len": sig_len,
         "leads": list(LEADS),
-        "microvolts": base64.b64encode(microvolts.tobytes()).decode("ascii"),
+        "steps": base64.b64encode(_steps(microvolts)).decode("ascii"),
         "n_saturated": n_saturated,
         "no_signal": no_signal,
         "notes": notes,
@@ -142,6 +142,24 @@ def _microvolts(ecg_mv: np.ndarray, position: Mapping[str, int]) -> tuple[np.nda
             uv = np.clip(uv, -SATURATION_UV, SATURATION_UV)
             microvolts[row] = np.where(np.isnan(uv), GAP, uv)
     return microvolts, n_saturated
+
+
+def _steps(microvolts: np.ndarray) -> bytes:
+    """The samples, lead after lead, as steps from one to the next modulo 2**16: an int8, or -128 and an int16 after it.
+
+    A heart seldom moves by more than 127 uV in 2 ms, so this is little more than half of the plain int16. By hand: the
+    script that draws needs six lines to read it at once, where the browser's own inflate answers only later.
+    """
+    flat = microvolts.ravel().astype(np.int32)
+    steps = np.diff(flat, prepend=0).astype("<i2")  # wraps, as the sum in the script's Int16Array does
+    long = np.abs(steps.astype(np.int32)) > 127
+    at = np.cumsum(np.where(long, 3, 1)) - np.where(long, 3, 1)
+    coded = np.zeros(int(len(steps) + 2 * long.sum()), np.uint8)
+    coded[at[~long]] = steps[~long].astype(np.int8).view(np.uint8)
+    coded[at[long]] = 0x80
+    halves = steps[long].view(np.uint8).reshape(-1, 2)
+    coded[at[long] + 1], coded[at[long] + 2] = halves[:, 0], halves[:, 1]
+    return coded.tobytes()
 
 
 def _rows(microvolts: np.ndarray, layout: str, gain: int) -> list[dict[str, Any]]:

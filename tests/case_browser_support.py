@@ -23,6 +23,8 @@ def opened(page: Page, url: str, **query: object) -> Page:
     asked = "&".join(f"{name}={value}" for name, value in query.items())
     page.goto(f"{url}/case?{asked}")
     idle(page)
+    # The keys act as soon as their script has come, which may be after the page is at rest.
+    page.wait_for_function("() => !document.querySelector('.st-key-case-keys') || document.body.dataset.caseKeys")
     return page
 
 

@@ -239,7 +239,6 @@ def test_digits_open_the_depths_and_c_the_caliper_but_not_while_typing(
     page: Page, url: str, case_store: CaseStore
 ) -> None:
     opened(page, url, stay=case_store.test_stay, run=RUN)
-    expect(page.locator("body")).to_have_attribute("data-case-keys", "listening")
     page.keyboard.press("?")
     note = page.get_by_test_id("case-keys")
     expect(note).to_be_visible()
