@@ -70,7 +70,10 @@ def ecg_panel(
     title = st.container()
     sheet = st.container(gap="xsmall")
     with st.container(horizontal=True, key="case-ecg-choice", gap="xsmall", vertical_alignment="center"):
-        formula = formula_choice()
+        # Where there is no paper it is hidden and not left out: what is not drawn loses its choice in the link.
+        used = "case-qtc" if study_id is not None else "case-qtc-unused"
+        with st.container(horizontal=True, key=used, width="content", gap="xsmall", vertical_alignment="center"):
+            formula = formula_choice()
         corrections = st.container(horizontal=True, width="content", gap="xsmall")
         ecg_choice(case, records, study_id, second_id)
     asked = [number for number in (study_id, second_id) if number is not None]

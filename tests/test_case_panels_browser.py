@@ -87,6 +87,7 @@ def test_a_stay_without_an_ecg_has_an_empty_state_and_no_paper(page: Page, url: 
     risk, branches = (page.locator(f'[data-panel="{name}"]').bounding_box() for name in ("risk", "branches"))
     assert risk and branches and branches["x"] < risk["x"]  # in the place of the paper
     assert identities(page) == {(str(case_store.no_ecg), RUN)}
+    expect(page.locator(".st-key-qtc")).to_be_hidden()  # nothing to correct; another patient's choice stays in the link
 
 
 def test_a_chosen_token_marks_its_window_on_the_paper_and_in_words(page: Page, url: str, case_store: CaseStore) -> None:
