@@ -3,14 +3,16 @@
 // nobody until the server has answered, which may take seconds or never come.
 const STYLE_ID = "lemof-subject-guard";
 const PATIENCE_MS = 700;
+const MOST_ASKS = 5; // for one address: a server that answers with another one will not do better
 const FOCUS_MS = 3000;
 let page = null; // { key, parameter, path, ask } of the page of one subject; ask is null once the reader left it
 let waiting = null;
 let wasThere = false;
+let asks = { href: "", n: 0 };
 
 // What the address asks for as a CSS selector of its place; null where it asks for nothing that has one.
 function askedPlace() {
-  const subject = new URL(location.href).searchParams.get(page.parameter)?.trim() ?? "";
+  const subject = new URL(location.href).searchParams.getAll(page.parameter).at(-1)?.trim() ?? "";
   if (location.pathname !== page.path || !/^\d*$/.test(subject)) return null;
   return `[class*="st-key-${page.key}-of-${subject.replace(/^0+(?=\d)/, "")}-visit-"]`;
 }
@@ -27,9 +29,11 @@ function follow() {
     rule.id = STYLE_ID;
   }
   const others = `[class*="st-key-${page.key}-of-"]${place ? `:not(${place})` : ""}`;
-  const text = `${others} { visibility: hidden; }`;
+  // What floats above the page (an open popover, a list of ECGs) hangs on <body>, outside of every place.
+  const floating = place ? `, body:not(:has(${place})) > :not(#root)` : "";
+  const text = `${others}${floating} { visibility: hidden; }`;
   if (rule.textContent !== text) rule.textContent = text;
-  if (place && !there) waiting ??= setTimeout(askAgain, PATIENCE_MS);
+  if (page.ask && place && !there) waiting ??= setTimeout(askAgain, PATIENCE_MS);
 }
 
 // The next subject's elements are new ones: the page keeps its height meanwhile, and what had the focus gets it again.
@@ -54,9 +58,12 @@ function giveFocusBack(held, name, until) {
 // rest and they still differ, the server is asked for what the address names.
 function askAgain() {
   waiting = null;
-  if (page.ask && document.querySelector('[data-test-script-state="notRunning"]')) {
-    const place = askedPlace();
-    if (place && !document.querySelector(place)) page.ask();
+  const place = askedPlace();
+  const atRest = document.querySelector('[data-test-script-state="notRunning"]') !== null;
+  if (page.ask && place && atRest && !document.querySelector(place)) {
+    if (asks.href !== location.href) asks = { href: location.href, n: 0 };
+    if (asks.n++ >= MOST_ASKS) return;
+    page.ask();
   }
   follow();
 }

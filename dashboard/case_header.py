@@ -57,7 +57,7 @@ def asked_stay() -> int | None:
     asked = st.query_params.get("stay", "").strip()
     if not asked:
         return None
-    if not re.fullmatch(r"\d{1,18}", asked):
+    if not re.fullmatch(r"[0-9]{1,18}", asked):
         st.error("The link's stay is not a number. A stay has a MIMIC stay_id, such as 30001234.")
         jump_form()
         st.stop()
@@ -104,7 +104,10 @@ def _listed(run_id: str | None) -> np.ndarray:
 
 def _step(forward: bool, run_id: str | None) -> None:
     """The URL names the neighbour of the stay it named: reckoned from the URL, so that no click goes astray."""
-    _, before, after = neighbours(int(st.query_params["stay"]), _listed(chosen_run() or run_id))
+    asked = st.query_params.get("stay", "").strip()
+    if not re.fullmatch(r"[0-9]{1,18}", asked):  # Back led to the page without a stay while the button still stood
+        return
+    _, before, after = neighbours(int(asked), _listed(chosen_run() or run_id))
     target = after if forward else before
     if target is not None:
         _open(target)

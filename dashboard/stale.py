@@ -22,6 +22,7 @@ _guard = st.components.v2.component(
 )
 # While the new subject's panels come the page keeps its height, so that the reader stays at the depth where they were.
 _KEEP_HEIGHT = '<style>[data-testid="stMainBlockContainer"] { min-height: var(--lemof-page-height, 0); }</style>'
+N_PLACES = 8  # so many runs in a row would have to be dropped before anything of an earlier subject were inherited
 
 
 class SubjectChange:
@@ -44,19 +45,20 @@ class SubjectChange:
         number += changes
         if changes and self._parameter:
             self._height.html(_KEEP_HEIGHT)
-        # In the server's tree a container inherits the elements of the one that stood in its place: so there are two
-        # places, in turn. In the browser a new key makes all elements new: an old one would show its last subject
-        # until it has worked in the next.
+        # A container inherits the elements of the one that stood in its place, so places take turns. Two would do, but
+        # what a run sent is dropped where the next one begins at once: then one that should be empty is not. In the
+        # browser a new key makes all elements new: an old one would show its last subject until it worked in the next.
         whose = f"-of-{'' if subject is None else subject}" if self._parameter else ""
-        for turn in range(2):
-            if turn == number % 2:
+        for turn in range(N_PLACES):
+            if turn == number % N_PLACES:
                 place = self._frame.container(key=f"{self._key}{whose}-visit-{number}")
             else:
                 self._frame.empty()
         # Not before both are sent: a run may be cut short in between, and then nothing of this subject is there.
         st.session_state[self._key] = (number, subject)
         if self._parameter:
-            known = {"key": self._key, "parameter": self._parameter}
+            # `drawn` makes the browser look again, should it not tell of changes of the address.
+            known = {"key": self._key, "parameter": self._parameter, "drawn": str(subject)}
             with self._frame:
                 # Without a callback Streamlit refuses the browser's "again", which asks for a run and nothing else.
                 _guard(key=f"{self._key}-guard", data=known, on_again_change=lambda: None)

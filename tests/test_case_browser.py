@@ -175,6 +175,32 @@ def test_zeros_before_a_stays_number_hide_nobody(page: Page, url: str, case_stor
     assert identities(page) == {(str(case_store.cohort[3]), RUN)}
 
 
+def test_of_two_stays_in_a_link_the_last_is_shown_and_the_server_is_left_in_peace(
+    page: Page, url: str, case_store: CaseStore
+) -> None:
+    opened(page, url, stay=f"{case_store.cohort[3]}&stay={case_store.cohort[4]}", run=RUN)
+    arrived(page, case_store.cohort[4])
+    assert identities(page) == {(str(case_store.cohort[4]), RUN)}
+    page.evaluate("""() => { window.runs = 0; new MutationObserver(() => { window.runs += 1; }).observe(
+        document.querySelector("[data-test-script-state]"), { attributeFilter: ["data-test-script-state"] }); }""")
+    page.wait_for_timeout(3000)  # four times as long as it takes to ask again
+    assert page.evaluate("window.runs") == 0
+
+
+def test_what_floats_above_the_page_goes_with_its_patient(url: str, case_store: CaseStore) -> None:
+    with chromium_page() as page:
+        page.add_init_script(SLOW_LINE)
+        opened(page, url, stay=case_store.cohort[5], run=RUN)
+        next_button(page).click()
+        arrived(page, case_store.cohort[6])
+        page.get_by_role("button", name="Correct").click()
+        form = page.get_by_test_id("stPopoverBody")
+        expect(form).to_be_visible()
+        page.evaluate("() => { window.lineDead = true; history.back(); }")
+        expect(form).to_be_hidden()
+        assert identities(page) == set()
+
+
 def test_until_the_server_answers_back_shows_nobody(url: str, case_store: CaseStore) -> None:
     with chromium_page() as page:
         page.add_init_script(SLOW_LINE)
