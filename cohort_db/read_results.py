@@ -100,6 +100,13 @@ def predictions(store: Store, run_id: str, split: str | None = None) -> pd.DataF
         return frame_of(conn, query if split is None else query.where(prediction_table.c.split == split))
 
 
+def scored_splits(store: Store, run_id: str) -> list[str]:
+    """The splits of which the run has predictions, sorted; empty for an unknown run."""
+    query = select(prediction_table.c.split).where(prediction_table.c.run_id == run_id).distinct()
+    with store.reading() as conn:
+        return sorted(conn.execute(query).scalars())
+
+
 def prediction(store: Store, run_id: str, sample_id: str) -> dict[str, Any] | None:
     """One row of `predictions` as a dict; None where the run has not scored the sample."""
     return _first(store, _predicted(run_id).where(prediction_table.c.sample_id == sample_id))

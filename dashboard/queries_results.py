@@ -45,6 +45,12 @@ def predictions(url: str, revision: str, run_id: str) -> pd.DataFrame:
     return pd.concat([known, inner.reset_index(drop=True)], axis=1)
 
 
+@st.cache_data(max_entries=8, show_spinner=False)
+def scored_splits(url: str, revision: str, run_id: str) -> list[str]:
+    """The splits of which the run has predictions; none for a run that has not scored."""
+    return read_results.scored_splits(cached_store(url), run_id)
+
+
 @st.cache_data(max_entries=4, show_spinner=False)
 def level_scores(url: str, revision: str, run_id: str) -> pd.DataFrame:
     """selection_phi of every scored sample: sample_id, modality, level, logit, phi_logit, phi_prob, stay_id, split."""

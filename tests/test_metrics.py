@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
-from lemof_core.metrics import (
+from lemof_core.evaluation.metrics import (
     bootstrap_weights,
     calibration_line,
     estimates,

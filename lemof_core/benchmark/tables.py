@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from lemof_core.benchmark.cells import Cell
 from lemof_core.benchmark.measure import Outcome
-from lemof_core.metrics import MIN_EVENTS, Weighted, estimates, paired_difference, share_of, weighted_auroc
+from lemof_core.evaluation.metrics import MIN_EVENTS, Weighted, estimates, paired_difference, share_of, weighted_auroc
 
 LEFT_OUT = ("cal_intercept",)
 AGAINST = "lemof robust"

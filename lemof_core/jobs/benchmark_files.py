@@ -20,11 +20,11 @@ from cohort_db.truth import practical_limit, true_probabilities
 from lemof_core.benchmark.cells import CELL_FIELDS, Cell
 from lemof_core.benchmark.measure import Outcome
 from lemof_core.benchmark.tables import cost_rows, difference_rows, result_rows
+from lemof_core.evaluation.metrics import bootstrap_weights
 from lemof_core.fitting.workers import run_all
 from lemof_core.jobs.benchmark_markdown import markdown
 from lemof_core.jobs.bridge import Cohort, describe_data
 from lemof_core.jobs.progress import Report
-from lemof_core.metrics import bootstrap_weights
 
 MANY = 200_000  # test rows over all cells from which on intervals are worth a process each
 DIFFERENCE = [*CELL_FIELDS, "stratum", "against", "metric", "n", "value", "lo", "hi"]

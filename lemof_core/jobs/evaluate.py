@@ -14,8 +14,8 @@ from cohort_db import read, read_results, results
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store
 from lemof_core.conformal import covered
+from lemof_core.evaluation.metrics import Estimate, estimates, shares
 from lemof_core.jobs.progress import Report, quiet
-from lemof_core.metrics import Estimate, estimates, shares
 
 AGE_BANDS = ((18, 45), (45, 65), (65, 80), (80, 200))
 INNER_METRICS = ("auroc", "auprc")  # of inner predictions: they are not calibrated on their own

@@ -1,0 +1,58 @@
+"""Whom a page of results is about: split, deaths and a saved cohort chosen by the reader in, their predictions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import queries_analysis, queries_results
+from dashboard.cohort_filters import SPLITS
+from dashboard.wording import Definition
+
+URL: dict[str, Any] = {"bind": "query-params"}
+
+
+@dataclass(frozen=True)
+class Population:
+    """The predictions that a page judges.
+
+    frame: the columns of `read_analysis.analysed`, units short; split: the part of the run that they are from;
+    deaths: "with" or "without" in-ICU deaths before the cut.
+    """
+
+    frame: pd.DataFrame
+    split: str
+    deaths: str
+
+    @property
+    def n(self) -> int:
+        """Predictions."""
+        return len(self.frame)
+
+    @property
+    def events(self) -> int:
+        """Long stays among them."""
+        return int(self.frame["label"].sum())
+
+
+def choose(url: str, revision: str, run_id: str, defined: Definition) -> Population:
+    """The controls stand on the page; what is chosen comes back. The test split is the default.
+
+    The parameters in the URL are `part` and `without_deaths`. No sample may be left: `frame` is empty then.
+    """
+    splits = [name for name in SPLITS if name in queries_results.scored_splits(url, revision, run_id)]
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="population"):
+        split = st.segmented_control("Split", splits, default=splits[0], key="part", required=True, **URL)
+        without = st.toggle(
+            f"Without deaths before {defined.cut}",
+            key="without_deaths",
+            help="Death in the ICU ends a stay: label 0",
+            **URL,
+        )
+    frame = queries_analysis.analysed(url, revision, run_id, str(split or splits[0]))
+    if without:
+        frame = frame[~frame["died_before_cut"]].reset_index(drop=True)
+    return Population(frame, str(split or splits[0]), "without" if without else "with")
