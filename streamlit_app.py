@@ -16,6 +16,7 @@ pages = {
     "": [
         st.Page(PAGES / "overview.py", title="Overview", url_path="", default=True),
         st.Page(PAGES / "cohort.py", title="Cohort", url_path="cohort"),
+        st.Page(PAGES / "saved_cohorts.py", title="Saved cohorts", url_path="cohorts"),
         st.Page(PAGES / "case.py", title="Case", url_path="case"),
     ],
     "Model": [

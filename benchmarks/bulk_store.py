@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table
 
-from cohort_db import schema
+from cohort_db import facets, schema
 from cohort_db.store import Store, open_store
 from lemof_core.jobs.demo import demo
 
@@ -42,7 +42,7 @@ COURSE_OF = {
 }  # fmt: skip
 OF_SAMPLE = {
     "prediction": {
-        "sample_id": SAMPLE, "logit": f"t.logit + {SHIFT}", "p": f"expit(t.logit + {SHIFT})",
+        "sample_id": SAMPLE, "stay_id": STAY, "logit": f"t.logit + {SHIFT}", "p": f"expit(t.logit + {SHIFT})",
         "p_lo": f"expit(logit_of(t.p_lo) + {SHIFT})", "p_hi": f"expit(logit_of(t.p_hi) + {SHIFT})",
         "logit_raw": f"t.logit_raw + {SHIFT}",
     },
@@ -65,12 +65,14 @@ def main() -> None:
         "--home", type=Path, required=True, help="folder of the store; the demo is made there if absent"
     )
     parser.add_argument("--stays", type=int, default=N_STAYS)
+    parser.add_argument("--narrow", action="store_true", help=bulk_store.__doc__)
     arguments = parser.parse_args()
-    bulk_store(arguments.home, arguments.stays).close()
+    bulk_store(arguments.home, arguments.stays, narrow=arguments.narrow).close()
 
 
-def bulk_store(home: Path, n_stays: int = N_STAYS) -> Store:
-    """Open the store in that folder; it holds about `n_stays` stays, made now unless it was filled before."""
+def bulk_store(home: Path, n_stays: int = N_STAYS, *, narrow: bool = False) -> Store:
+    """Open the store in that folder; it holds about `n_stays` stays, made now unless it was filled before. Narrow: the
+    copies have no values and no inner predictions, which is all that the cohort page reads of a million stays."""
     store = open_store(f"sqlite:///{home / 'cohort.db'}", create=True)
     with store.reading() as conn:
         filled = _count(conn, "stay") > n_stays // 2
@@ -80,8 +82,8 @@ def bulk_store(home: Path, n_stays: int = N_STAYS) -> Store:
         with store.writing() as conn:
             _prepare(conn, n_copies=math.ceil(n_stays / _count(conn, "stay")) - 1)
             _copy_people(conn)
-            _copy_courses(conn)
-            _copy_results(conn)
+            _copy_courses(conn, narrow)
+            _copy_results(conn, narrow)
             # The pages' caches hang on it.
             conn.exec_driver_sql("UPDATE ingest_step SET fingerprint = fingerprint || '+'")
             for column in ("n_before", "n_left_out", "n_after"):
@@ -89,6 +91,9 @@ def bulk_store(home: Path, n_stays: int = N_STAYS) -> Store:
             print(f"{_count(conn, 'stay'):,} stays in {time.perf_counter() - start:.0f} s", file=sys.stderr)
         with store.writing() as conn:
             conn.exec_driver_sql("ANALYZE")
+    start = time.perf_counter()
+    if facets.make_current(store):
+        print(f"facets, {time.perf_counter() - start:.1f} s", file=sys.stderr)
     return store
 
 
@@ -126,9 +131,11 @@ def _copy_people(conn: Connection) -> None:
     _copy(conn, schema.ecg_record, ecg, of_subject)
 
 
-def _copy_courses(conn: Connection) -> None:
-    for table in (schema.stay, schema.exclusion, schema.event_interval):
+def _copy_courses(conn: Connection, narrow: bool) -> None:
+    for table in (schema.stay, schema.exclusion, *(() if narrow else (schema.event_interval,))):
         _copy(conn, table, COURSE_OF[table.name], f"JOIN {table.name} t USING (stay_id)")
+    if narrow:
+        return
     # Values move by up to 4 % and stay within what is plausible; of all but some copies the first ones are kept.
     moved = "t.value * (1 + ((copies.c * 17 + t.variable_id * 5) % 9 - 4) / 100.0)"
     within = f"min(max({moved}, coalesce(v.low, -1e9)), coalesce(v.high, 1e9))"
@@ -147,13 +154,15 @@ def _copy_courses(conn: Connection) -> None:
     _copy(conn, schema.ecg_measurement, {"study_id": STUDY}, of_study)
 
 
-def _copy_results(conn: Connection) -> None:
+def _copy_results(conn: Connection, narrow: bool) -> None:
     linked = "(SELECT 400000000 + copies.c * 1000 + study.s FROM study WHERE study.study_id = t.study_id)"
     sample = {"sample_id": SAMPLE, "subject_id": SUBJECT, "stay_id": STAY, "study_id": linked}
     _copy(conn, schema.sample, sample, "JOIN sample t USING (stay_id)")
     own = "JOIN sample own ON own.stay_id = seed.stay_id JOIN {} t ON t.sample_id = own.sample_id"
     scored = " JOIN prediction scored ON scored.run_id = t.run_id AND scored.sample_id = t.sample_id"
     for name, changed in OF_SAMPLE.items():
+        if narrow and name != "prediction":
+            continue
         more = scored if name == "branch_value" else ""
         _copy(conn, schema.METADATA.tables[name], changed, own.format(name) + more)
 

@@ -107,6 +107,13 @@ def scored_splits(store: Store, run_id: str) -> list[str]:
         return sorted(conn.execute(query).scalars())
 
 
+def scored_paths(store: Store, run_id: str) -> list[str]:
+    """The paths (both, ehr) of which the run has predictions, sorted; empty for an unknown run."""
+    query = select(prediction_table.c.path).where(prediction_table.c.run_id == run_id).distinct()
+    with store.reading() as conn:
+        return sorted(conn.execute(query).scalars())
+
+
 def prediction(store: Store, run_id: str, sample_id: str) -> dict[str, Any] | None:
     """One row of `predictions` as a dict; None where the run has not scored the sample."""
     return _first(store, _predicted(run_id).where(prediction_table.c.sample_id == sample_id))

@@ -97,10 +97,11 @@ def add_scored(
     explained += [] if trust is None else [(trust_table, trust)]
     _check_samples(sample_ids, [(table.name, frame) for table, frame in explained])
     with store.writing() as conn:
-        _check_new(conn, run_id, sample_ids)
+        stay_of = _check_new(conn, run_id, sample_ids)
         array_rows = _append_arrays(conn, ArrayStore(store, run_id), len(sample_ids), arrays)
-        rows = _rows(predictions, run_id=run_id)
-        _insert_all(conn, prediction, [row | {"array_row": at} for row, at in zip(rows, array_rows, strict=True)])
+        added = [{"array_row": at, "stay_id": stay_of[key]} for at, key in zip(array_rows, sample_ids, strict=True)]
+        rows = zip(_rows(predictions, run_id=run_id), added, strict=True)
+        _insert_all(conn, prediction, [row | more for row, more in rows])
         for table, frame in explained:
             _insert_all(conn, table, _rows(frame, run_id=run_id))
 
@@ -220,18 +221,22 @@ def _check_run(conn: Connection, run_id: str) -> None:
         raise InputMistake(f"the store holds no run {run_id}")
 
 
-def _check_new(conn: Connection, run_id: str, sample_ids: list[str]) -> None:
-    """The run is stored, the samples are known, and the run has not scored them."""
+def _check_new(conn: Connection, run_id: str, sample_ids: list[str]) -> dict[str, int]:
+    """The run is stored, the samples are known, and the run has not scored them; returns the stay of each."""
     _check_run(conn, run_id)
+    stay_of: dict[str, int] = {}
     for start in range(0, len(sample_ids), _IDS_AT_ONCE):
         ids = sample_ids[start : start + _IDS_AT_ONCE]
         query = select(prediction.c.sample_id).where(prediction.c.run_id == run_id, prediction.c.sample_id.in_(ids))
         scored = list(conn.execute(query).scalars())
         if scored:
             raise InputMistake(f"run {run_id} has scored {len(scored)} of these samples before, such as {min(scored)}")
-        strange = set(ids) - set(conn.execute(select(sample.c.sample_id).where(sample.c.sample_id.in_(ids))).scalars())
+        known = conn.execute(select(sample.c.sample_id, sample.c.stay_id).where(sample.c.sample_id.in_(ids)))
+        stay_of |= {str(row.sample_id): int(row.stay_id) for row in known}
+        strange = set(ids) - set(stay_of)
         if strange:
             raise InputMistake(f"the store holds no sample {min(strange)}")
+    return stay_of
 
 
 def _append_arrays(

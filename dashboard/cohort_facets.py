@@ -1,168 +1,161 @@
-"""The frame of all stays in, the facets in the side panel drawn and the reader's filters out; all bound to the URL."""
+"""The browser of stays in, the facets in the side panel drawn with their counts and the reader's filters out.
+
+All facets are bound to the URL. Each stands above what it would leave: the counts are those of the stays that satisfy
+all other filters.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import streamlit as st
 
-from dashboard.charts.range_histogram import range_histogram
-from dashboard.cohort_filters import ECG, SEXES, SPLITS, VERDICTS, WHERE, Filters, outcome_words
+from cohort_db.browse import Browser
+from cohort_db.stay_filters import SPLITS, Filters
+from dashboard.cohort_filters import ECG, QUALITY, RACES, SEXES, VERDICTS, WHERE, outcome_words
+from dashboard.facet_brush import Scale, draw_brush
+from dashboard.facet_counts import facet_counts
+from dashboard.queries_cohort import Counted
 from dashboard.threshold_paths import PATHS, start, told
-from dashboard.wording import Definition
+from dashboard.wording import Definition, care_unit
 
 URL: dict[str, Any] = {"bind": "query-params"}
 # Widgets of the page in the order of the URL; their keys are the parameters.
 KEYS = (
-    "q",
-    "where",
-    "rule",
-    "split",
-    "sex",
-    "age",
-    "unit",
-    "disease",
-    "ecg",
-    "outcome",
-    "p",
-    "verdict",
-    "thr",
-    "thr_ehr",
-)
-P_RANGE = (0.0, 1.0)
+    "q", "where", "rule", "split", "sex", "age", "race", "unit", "disease", "ecg", "quality", "outcome", "p", "error",
+    "verdict", "thr", "thr_ehr",
+)  # fmt: skip
+UNIT_SCALE = Scale(0.0, 1.0, 0.01)
+_AUDIT = "As written at admission, in six groups. For audits: the model never reads it."
+_CODED = "Coded at discharge: unknown at the time of the prediction, never read by the model. Any of those chosen."
 
 
-def age_range(frame: pd.DataFrame) -> tuple[int, int]:
-    """The ends of the age slider, always apart."""
-    if frame.empty:
-        return 18, 100
-    low, high = int(frame["age_years"].min()), int(frame["age_years"].max())
-    return low, max(high, low + 1)
+class Facets:
+    """The facets of one run of the page: drawn first, and their counts once it is known what they ask for."""
 
+    def __init__(self, browser: Browser, rules: dict[str, str], tuned: dict[str, float], defined: Definition) -> None:
+        self._browser, self._rules, self._tuned, self._defined = browser, rules, tuned, defined
+        self._below: dict[str, tuple[Any, Callable[[str], str], list[str] | None]] = {}
+        self._brushes: dict[str, tuple[Any, str, Scale]] = {}
 
-def draw_facets(frame: pd.DataFrame, rules: dict[str, str], tuned: dict[str, float], defined: Definition) -> Filters:
-    """The facets stand in the side panel; what they are set to comes back.
+    def draw(self, *, paths: list[str], age: Scale | None) -> Filters:
+        """The facets stand in the side panel; what they are set to comes back.
 
-    Args:
-        rules: attrition rule -> its sentence; tuned: the run's thresholds by path; 0.5 stands for one without.
-    """
-    with st.sidebar:
-        q = st.text_input("Stay or subject id", key="q", placeholder="e.g. 3045", **URL)
-        where = _choice("Cohort", "where", WHERE, frame["in_cohort"].map({True: "in", False: "out"}), ["in"])
-        rule: tuple[str, ...] = ()
-        if not frame["in_cohort"].all() and where != ("in",):
-            rule = _many("Left out because not", "rule", frame["rule"], lambda name: rules.get(name, name))
-        split = _choice("Split", "split", {name: name for name in SPLITS}, frame["split"])
-        st.markdown("**Person and stay**")
-        sex = _choice("Sex", "sex", SEXES, frame["sex"])
-        age = _age(frame)
-        unit = _many("Care unit", "unit", frame["unit"])
-        disease = _disease(frame)
-        ecg = _choice("ECG before the prediction", "ecg", ECG, frame["ecg"])
-        st.markdown("**Outcome and prediction**")
-        outcome = _choice("Outcome", "outcome", outcome_words(defined), frame["outcome"])
-        p = verdict = None
-        thresholds: dict[str, float] = {}
-        if frame["p"].notna().any():
-            p = _probability(frame)
-            verdict = st.pills(
-                "At the threshold",
-                list(VERDICTS),
-                format_func=VERDICTS.__getitem__,
-                selection_mode="multi",
-                key="verdict",
-                **URL,
-            )
-            thresholds = _thresholds(frame, tuned)
-    alone = next(iter(thresholds.values()), 0.5)
-    thr, thr_ehr = (thresholds.get(path, alone) for path in PATHS)
-    return Filters(
-        q.strip(), where, rule, split, sex, age, unit, disease, ecg, outcome, p, tuple(verdict or ()), thr, thr_ehr
-    )
+        Args:
+            paths: those of the run's predictions, none without a run; age: the ages there are.
+        """
+        with st.sidebar:
+            asked: dict[str, Any] = {"q": st.text_input("Stay or subject id", key="q", placeholder="e.g. 3045", **URL)}
+            asked["q"] = asked["q"].strip()
+            asked["where"] = self._choice("Cohort", "where", WHERE, default=["in"])
+            if self._rules and asked["where"] != ("in",):
+                asked["rule"] = self._many("Left out because not", "rule", lambda name: self._rules.get(name, name))
+            asked["split"] = self._choice("Split", "split", {name: name for name in SPLITS})
+            st.markdown("**Person and stay**")
+            asked["sex"] = self._choice("Sex", "sex", SEXES)
+            asked["age"] = self._range("Age in years", "age", age) if age is not None else None
+            asked["race"] = self._choice("Race", "race", RACES, told=_AUDIT)
+            asked["unit"] = self._many("Care unit", "unit", care_unit)
+            asked["disease"] = self._many("Disease group (retrospective)", "disease", str, told=_CODED)
+            asked["ecg"] = self._choice("ECG before the prediction", "ecg", ECG, values="quality")
+            asked["quality"] = self._choice("Quality of the ECG", "quality", QUALITY)
+            st.markdown("**Outcome and prediction**")
+            asked["outcome"] = self._choice("Outcome", "outcome", outcome_words(self._defined))
+            if paths:
+                asked |= self._of_prediction(paths)
+        return Filters(**{name: value for name, value in asked.items() if value is not None})
 
+    def draw_counts(self, filters: Filters, counted: Counted) -> None:
+        """The counts stand beside their facets."""
+        for key, (place, say, order) in self._below.items():
+            place.html(facet_counts(counted.by[key], say, order=order))
+        for key, (place, what, scale) in self._brushes.items():
+            bins = binned(counted.ages, scale) if key == "age" else {"p": counted.p, "error": counted.error}[key]
+            chosen = getattr(filters, key) or (scale.low, scale.high)
+            with place:
+                draw_brush(what, key, np.zeros(1) if bins is None else bins, scale, chosen)
 
-def without(name: str, frame: pd.DataFrame) -> Any:
-    """The value of the facet that asks for nothing, for the buttons that remove a filter."""
-    return {"q": "", "age": age_range(frame), "p": P_RANGE}.get(name, [])
-
-
-def _choice(
-    label: str, key: str, options: dict[str, str], values: pd.Series, default: list[str] | None = None
-) -> tuple[str, ...]:
-    """A few options as pills; where everybody has the same one, there is nothing to choose."""
-    present = set(values.dropna().unique())
-    offered = [name for name in options if name in present]
-    if len(offered) < 2:
-        return ()
-    # No counts in the labels: the URL holds the options as they are written.
-    chosen = st.pills(
-        label, offered, format_func=options.__getitem__, selection_mode="multi", key=key, default=default, **URL
-    )
-    return tuple(chosen or ())
-
-
-def _many(label: str, key: str, values: pd.Series, say: Callable[[str], str] = str) -> tuple[str, ...]:
-    """Many options as a multiselect, the most frequent first."""
-    counts = values.value_counts()
-    offered = [str(name) for name in counts.index[counts > 0]]
-    if not offered:
-        return ()
-    return tuple(st.multiselect(label, offered, format_func=say, placeholder="Any", key=key, **URL))
-
-
-def _disease(frame: pd.DataFrame) -> tuple[str, ...]:
-    combined = frame["disease_groups"].value_counts()
-    names = sorted({name for text in combined.index for name in text.split(", ") if name})
-    if not names:
-        return ()
-    told = "Coded at discharge: unknown at the time of the prediction, never read by the model. Any of those chosen."
-    label = "Disease group (retrospective)"
-    return tuple(st.multiselect(label, names, placeholder="Any", key="disease", help=told, **URL))
-
-
-def _age(frame: pd.DataFrame) -> tuple[int, int] | None:
-    low, high = age_range(frame)
-    above = st.container()
-    chosen = st.slider("Age in years", low, high, (low, high), key="age", label_visibility="collapsed", **URL)
-    with above:
-        _histogram("Age in years", frame["age_years"], low, high, chosen)
-    return None if chosen == (low, high) else chosen
-
-
-def _probability(frame: pd.DataFrame) -> tuple[float, float] | None:
-    above = st.container()
-    chosen = st.slider("Probability", *P_RANGE, P_RANGE, 0.01, key="p", label_visibility="collapsed", **URL)
-    with above:
-        _histogram("Probability", frame["p"], *P_RANGE, chosen)
-    return None if chosen == P_RANGE else chosen
-
-
-def _thresholds(frame: pd.DataFrame, tuned: dict[str, float]) -> dict[str, float]:
-    """The threshold of each path that has predictions, as a number to change."""
-    found = {}
-    for path, key in (("both", "thr"), ("ehr", "thr_ehr")):
-        if (frame["path"] == path).any():
-            found[path] = float(
-                st.number_input(
-                    f"Threshold {PATHS[path]}",
-                    0.0,
-                    1.0,
-                    start(tuned, path),
-                    0.01,
-                    "%.3f",
-                    key=key,
-                    help=told(tuned, path),
-                    **URL,
+    def _of_prediction(self, paths: list[str]) -> dict[str, Any]:
+        out: dict[str, Any] = {"p": self._range("Probability", "p", UNIT_SCALE)}
+        out["error"] = self._range("Error, |p − outcome|", "error", UNIT_SCALE)
+        words = VERDICTS.__getitem__
+        pills: dict[str, Any] = {"format_func": words, "selection_mode": "multi", "key": "verdict", **URL}
+        out["verdict"] = tuple(st.pills("At the threshold", list(VERDICTS), **pills) or ())
+        cuts = {}
+        for path, key in (("both", "thr"), ("ehr", "thr_ehr")):
+            if path in paths:
+                asked: dict[str, Any] = {"key": key, "help": told(self._tuned, path), **URL}
+                cuts[path] = float(
+                    st.number_input(
+                        f"Threshold {PATHS[path]}", 0.0, 1.0, start(self._tuned, path), 0.01, "%.3f", **asked
+                    )
                 )
-            )
-    return found
+        alone = next(iter(cuts.values()), 0.5)
+        return out | {"thr": cuts.get("both", alone), "thr_ehr": cuts.get("ehr", alone)}
+
+    def _choice(
+        self,
+        label: str,
+        key: str,
+        options: dict[str, str],
+        *,
+        default: list[str] | None = None,
+        told: str | None = None,
+        values: str | None = None,
+    ) -> tuple[str, ...]:
+        """A few options as pills; where everybody has the same one, there is nothing to choose.
+
+        Args:
+            values: the facet that the options are groups of, where it is another one: it has the counts.
+        """
+        present = set(self._browser.values(values or key))
+        if key == "where":
+            present = set(WHERE) if self._rules else {"in"}
+        if values == "quality":
+            present = {name for name, of in _OF_ECG.items() if not present.isdisjoint(of)}
+        offered = [name for name in options if name in present]
+        if len(offered) < 2:
+            return ()
+        # No counts in the labels: the URL holds the options as they are written.
+        say = options.__getitem__
+        chosen = st.pills(
+            label, offered, format_func=say, selection_mode="multi", key=key, default=default, help=told, **URL
+        )
+        if values is None:
+            self._below[key] = (st.empty(), say, offered)
+        return tuple(chosen or ())
+
+    def _many(self, label: str, key: str, say: Callable[[str], str], *, told: str | None = None) -> tuple[str, ...]:
+        """Many options as a multiselect."""
+        offered = sorted(self._browser.values(key), key=say)
+        if not offered:
+            return ()
+        found = st.multiselect(label, offered, format_func=say, placeholder="Any", key=key, help=told, **URL)
+        self._below[key] = (st.empty(), say, None)
+        return tuple(found)
+
+    def _range(self, label: str, key: str, scale: Scale) -> tuple[Any, Any] | None:
+        """A slider under a histogram to brush."""
+        self._brushes[key] = (st.container(), label, scale)
+        low, high, step = (int(one) if scale.whole else one for one in (scale.low, scale.high, scale.step))
+        ends = (low, high)
+        chosen: Any = st.slider(label, low, high, ends, step, key=key, label_visibility="collapsed", **URL)
+        return None if tuple(chosen) == ends else tuple(chosen)
 
 
-def _histogram(what: str, values: pd.Series, low: float, high: float, chosen: tuple[float, float]) -> None:
-    st.markdown(
-        f'<div class="lemof-facet">{what}</div>'
-        + range_histogram(values.to_numpy(float), low, high, chosen, what=what.lower()),
-        unsafe_allow_html=True,
-    )
+_OF_ECG = {"yes": ("clean", "flagged"), "no": ("unusable", "none")}
+
+
+def binned(ages: Mapping[int, int], scale: Scale, most: int = 40) -> np.ndarray:
+    """Stays by year of age as at most so many bars over the scale."""
+    years = np.array(sorted(ages), dtype=float)
+    n = min(most, max(round(scale.high - scale.low), 1))
+    return np.histogram(years, n, (scale.low, scale.high), weights=[ages[int(year)] for year in years])[0]
+
+
+def without(name: str, age: Scale | None) -> Any:
+    """The value of the facet that asks for nothing, for the buttons that remove a filter."""
+    whole = (round(age.low), round(age.high)) if age is not None else None
+    return {"q": "", "age": whole, "p": (0.0, 1.0), "error": (0.0, 1.0)}.get(name, [])

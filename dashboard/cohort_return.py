@@ -10,6 +10,7 @@ from dashboard.cohort_facets import KEYS
 from dashboard.stay_list import LIST
 
 CASE = "dashboard/pages/case.py"
+COHORT = "cohort"  # the parameter that names a saved cohort
 _LEFT = "cohort_left"  # the values of the widgets with which the reader left for a case
 _BACK = "cohort_back"  # the same on the way back, and how many runs are left to set them
 
@@ -21,7 +22,8 @@ def case_query(stay_id: int, run_id: str | None, written: str = "") -> dict[str,
 
 def leave_for(stay_id: int, run_id: str | None, written: str, keys: tuple[str, ...]) -> NoReturn:
     """The case is open; the values of the widgets with these keys are remembered."""
-    st.session_state[_LEFT] = {key: st.session_state[key] for key in keys if key in st.session_state}
+    left = {key: st.session_state[key] for key in keys if key in st.session_state}
+    st.session_state[_LEFT] = left | ({COHORT: st.query_params[COHORT]} if COHORT in st.query_params else {})
     st.switch_page(CASE, query_params=case_query(stay_id, run_id, written))
 
 
@@ -39,7 +41,10 @@ def come_back() -> bool:
         st.rerun()
     values, runs_left = st.session_state.pop(_BACK, ({}, 0))
     for key, value in values.items():
-        st.session_state[key] = value
+        if key == COHORT:  # no widget holds it
+            st.query_params[COHORT] = value
+        else:
+            st.session_state[key] = value
     if runs_left > 1:
         st.session_state[_BACK] = (values, runs_left - 1)
     return bool(runs_left > 1)

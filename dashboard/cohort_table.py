@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
+from dashboard.cohort_filters import QUALITY
 from dashboard.cohort_return import case_query
-from dashboard.wording import Definition, interval
+from dashboard.wording import Definition, care_unit, interval
 
 ROWS = 50
 # Title, unit and one scale for all rows, so that rows can be compared; what lies beyond is drawn at its edge.
@@ -36,20 +37,20 @@ def table_frame(
     """The rows as they are shown.
 
     Args:
-        page: rows of `queries_cohort.stays`; lines: `queries_cohort.sparklines` of the same stays in the same order.
+        page: as `Browser.page` gives it; lines: `queries_cohort.sparklines` of the same stays in the same order.
         written: the list that they are of, which their links lead through.
     """
     links = [f"case?{urlencode(case_query(int(stay), run_id, written))}" for stay in page["stay_id"]]
     out = pd.DataFrame({"Stay": links})
     out["Age"] = page["age_years"].to_numpy()
     out["Sex"] = page["sex"].astype(str).to_numpy()
-    out["Unit"] = page["unit"].astype(str).to_numpy()
+    out["Unit"] = page["unit"].map(care_unit).to_numpy()
     if page["p"].notna().any():
         out["p"] = page["p"].to_numpy()
         out["Interval"] = [interval(low, high) for low, high in zip(page["p_lo"], page["p_hi"], strict=True)]
     out[f"At {defined.cut}"] = page["outcome"].astype(object).map(_OUTCOME).fillna("").to_numpy()
     out["Split"] = page["split"].astype(object).fillna("").to_numpy()
-    out["ECG"] = page["ecg"].astype(object).fillna("").to_numpy()
+    out["ECG"] = page["quality"].map(QUALITY).fillna("").to_numpy()
     for name, (title, _, low, high) in _SPARK.items():
         out[title] = [[min(max(value, low), high) for value in line] for line in lines[name]]
     if not page["in_cohort"].all():
@@ -109,7 +110,7 @@ def _columns(defined: Definition) -> dict[str, Any]:
             width=66, help=f"Still in the ICU, left it alive, or died there before {defined.cut}"
         ),
         "Split": column.TextColumn(width=50),
-        "ECG": column.TextColumn(width=44, help="A usable ECG before the prediction"),
+        "ECG": column.TextColumn(width=76, help="What the last ECG before the prediction is worth"),
     }
 
 

@@ -33,11 +33,9 @@ def draw_data(run: dict[str, Any] | None, datasets: pd.DataFrame) -> None:
     st.html(plain_table(split_counts(run["n_by_split"], run["fitting"]), words=["Used for"]))
 
 
-def draw_cohort(attrition: pd.DataFrame, stays: pd.DataFrame) -> None:
+def draw_cohort(attrition: pd.DataFrame, inside: int, outside: int, died: int) -> None:
     """Who is in the cohort, and who was left out by which rule."""
-    died = int((stays["outcome"] == "died").sum())
-    inside = int(stays["in_cohort"].sum())
-    st.markdown(f"**{inside:,} of {len(stays):,} stays of this store**, {died:,} of them died before the cut.")
+    st.markdown(f"**{inside:,} of {inside + outside:,} stays of this store**, {died:,} of them died before the cut.")
     st.html(attrition_flow(attrition))
 
 

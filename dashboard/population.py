@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import queries_analysis, queries_results
+from dashboard.cohort_choice import EVERYBODY, members, pick, saved_names, warn_of_result
 from dashboard.cohort_filters import SPLITS
 from dashboard.wording import Definition
 
@@ -20,12 +21,14 @@ class Population:
     """The predictions that a page judges.
 
     frame: the columns of `read_analysis.analysed`, units short; split: the part of the run that they are from;
-    deaths: "with" or "without" in-ICU deaths before the cut.
+    deaths: "with" or "without" in-ICU deaths before the cut; cohort: the saved cohort they are members of, or
+    EVERYBODY.
     """
 
     frame: pd.DataFrame
     split: str
     deaths: str
+    cohort: str = EVERYBODY
 
     @property
     def n(self) -> int:
@@ -39,9 +42,9 @@ class Population:
 
 
 def choose(url: str, revision: str, run_id: str, defined: Definition) -> Population:
-    """The controls stand on the page; what is chosen comes back. The test split is the default.
+    """The controls stand on the page; what is chosen comes back. Everybody of the test split is the default.
 
-    The parameters in the URL are `part` and `without_deaths`. No sample may be left: `frame` is empty then.
+    The parameters in the URL are `part`, `without_deaths` and `among`. No sample may be left: `frame` is empty then.
     """
     splits = [name for name in SPLITS if name in queries_results.scored_splits(url, revision, run_id)]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="population"):
@@ -52,7 +55,12 @@ def choose(url: str, revision: str, run_id: str, defined: Definition) -> Populat
             help="Death in the ICU ends a stay: label 0",
             **URL,
         )
+        names = {EVERYBODY: "Everybody"} | saved_names()
+        cohort = pick(st, "Among", "among", names, EVERYBODY) if len(names) > 1 else EVERYBODY
+    warn_of_result(names, cohort)
     frame = queries_analysis.analysed(url, revision, run_id, str(split or splits[0]))
     if without:
         frame = frame[~frame["died_before_cut"]].reset_index(drop=True)
-    return Population(frame, str(split or splits[0]), "without" if without else "with")
+    if cohort != EVERYBODY:
+        frame = frame[frame["stay_id"].isin(members(url, cohort))].reset_index(drop=True)
+    return Population(frame, str(split or splits[0]), "without" if without else "with", cohort)

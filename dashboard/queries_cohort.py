@@ -1,74 +1,85 @@
-"""What /cohort and / ask of the store: a store URL and its revision in, small cached frames out."""
+"""What /cohort and / ask of the store: a store URL and its revision in, small cached answers out."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
-import polars as pl
 import streamlit as st
 
-from cohort_db import read, read_results
+from cohort_db import facets, read, read_results
+from cohort_db.browse import CODED, Browser
+from cohort_db.browse import totals as browse_totals
 from cohort_db.errors import InputMistake
+from cohort_db.stay_filters import Filters
 from dashboard.session import TASK, cached_store, stays_stamp
 from dashboard.stay_list import read_list
-from dashboard.wording import Definition, care_unit, definition_of
+from dashboard.wording import Definition, definition_of
 
-_OF_STAY = (
-    "stay_id", "subject_id", "sample_id", "in_cohort", "age_years", "label", "rule", "sex", "first_careunit",
-    "ecg_usable", "split", "died_before_cut",
-)  # fmt: skip
 SPARKLINES = ("heart_rate", "map", "creatinine", "lactate")
 
 
-# One frame for all sessions, which nobody changes: st.cache_data would copy it for every viewer on every rerun.
-@st.cache_resource(max_entries=3, show_spinner=False)
-def stays(url: str, cohort: str, n_predictions: int, run_id: str | None) -> pd.DataFrame:
-    """Every stay, by stay_id, with what the run predicted. The arguments are a `session.stays_stamp`.
-
-    Columns: stay_id, subject_id, sample_id, in_cohort, rule, split, age_years, sex, unit (short), disease_groups
-    (joined by ", "), ecg (usable: yes or no), outcome (one of cohort_filters.OUTCOMES), label (Int64), p, p_lo, p_hi,
-    path (of the prediction: both or ehr). p is NaN where the run has not scored the stay; split is the run's, else
-    the store's.
-    """
-    out = _facts(url, cohort).copy(deep=False)
-    predicted = pd.DataFrame(columns=["sample_id", "split", "path", "p", "p_lo", "p_hi"])
-    if run_id is not None:
-        predicted = read_results.predictions(cached_store(url), run_id)[predicted.columns]
-    predicted = predicted.set_index("sample_id").reindex(out["sample_id"])
-    for name in ("p", "p_lo", "p_hi"):
-        out[name] = predicted[name].to_numpy(float)
-    out["path"] = predicted["path"].to_numpy()
-    split = predicted["split"].reset_index(drop=True).astype(object)
-    out["split"] = split.where(split.notna(), out["split"].astype(object)).astype("category")
-    return out
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _facts(url: str, cohort: str) -> pd.DataFrame:
-    """The columns of `stays` that no run has a say in; split is the store's."""
+@st.cache_resource(max_entries=4, show_spinner="Counting the stays")
+def _browser(url: str, cohort: str, run_id: str | None) -> Browser:
     store = cached_store(url)
-    frame = read.stays(store, TASK, columns=_OF_STAY)
-    coded = pl.from_pandas(read.disease_groups(store, TASK)).group_by("sample_id", maintain_order=True)
-    groups = coded.agg(pl.col("disease_group").str.join(", ")).to_pandas().set_index("sample_id")["disease_group"]
-    out = frame[["stay_id", "subject_id", "sample_id", "in_cohort", "age_years", "label"]].copy()
-    out["rule"] = frame["rule"].astype("category")
-    out["sex"] = frame["sex"].astype("category")
-    units = frame["first_careunit"].astype("category")
-    out["unit"] = units.map({name: care_unit(name) for name in units.cat.categories}).astype("category")
-    out["disease_groups"] = frame["sample_id"].map(groups).fillna("").astype("category")
-    usable = np.where(frame["ecg_usable"].fillna(False).to_numpy(bool), "yes", "no")
-    # ECGs are linked to samples alone: of a stay outside the cohort nothing is known.
-    out["ecg"] = pd.Series(usable, index=frame.index).where(frame["in_cohort"], None).astype("category")
-    out["outcome"] = _outcome(frame)
-    out["split"] = frame["split"].astype("category")
-    return out
+    # Jobs leave the counts behind them; a store from before there were any has none yet.
+    facets.make_current(store, TASK)
+    return Browser(store, run_id, TASK)
+
+
+def browser(run_id: str | None) -> Browser:
+    """The stays as the run sees them, as they are now."""
+    url, cohort, _, _ = stays_stamp(None)
+    return _browser(url, cohort, run_id)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the facets show of the stays that satisfy the filters: `n` of them; value -> stays by facet, age -> stays,
+    and parts of [0, 1] of the probability and of the error (None without predictions). A facet's own filter never
+    counts in it."""
+
+    n: int
+    by: dict[str, dict[str, int]]
+    ages: dict[int, int]
+    p: np.ndarray | None
+    error: np.ndarray | None
+
+
+# Held per filter: the same link opened by many readers is counted once.
+@st.cache_data(max_entries=64, show_spinner=False)
+def counted(stamp: tuple[str, str, int, str | None], filters: Filters) -> Counted:
+    """The counts of all facets. The first argument is a `session.stays_stamp`."""
+    url, cohort, n_predictions, run_id = stamp
+    asked = _browser(url, cohort, run_id)
+    by = {facet: asked.counts(filters, facet) for facet in (*CODED, "disease", "where")}
+    scored = n_predictions > 0
+    return Counted(
+        asked.count(filters),
+        by,
+        asked.ages(filters),
+        asked.histogram(filters, "p") if scored else None,
+        asked.histogram(filters, "error") if scored else None,
+    )
+
+
+def totals(url: str, revision: str) -> tuple[int, int]:
+    """How many stays are in the cohort, and how many outside."""
+    return browse_totals(cached_store(url), TASK)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def paths(url: str, revision: str, run_id: str) -> list[str]:
+    """The paths of which the run has predictions: both, ehr."""
+    return read_results.scored_paths(cached_store(url), run_id)
 
 
 # At most 32 lists of 8 bytes a stay, whoever leafs through them: 26 MB at 100,000 stays.
 @st.cache_resource(max_entries=32, show_spinner=False)
 def listed(url: str, cohort: str, n_predictions: int, run_id: str | None, written: str) -> np.ndarray:
     """The stays (N,) of a list in its order. Raises: ValueError for a text that `StayList.written` never writes."""
-    ids = read_list(written).ids(stays(url, cohort, n_predictions, run_id))
+    ids = read_list(written).ids(_browser(url, cohort, run_id))
     ids.setflags(write=False)
     return ids
 
@@ -76,13 +87,6 @@ def listed(url: str, cohort: str, n_predictions: int, run_id: str | None, writte
 def listed_stays(run_id: str | None, written: str) -> np.ndarray:
     """`listed` as it is now; a list that reads no run is the same one for all of them."""
     return listed(*stays_stamp(run_id if read_list(written).reads_run else None), written)
-
-
-def _outcome(frame: pd.DataFrame) -> pd.Categorical:
-    died = frame["died_before_cut"].fillna(False).to_numpy(bool)
-    long = (frame["label"] == 1).fillna(False).to_numpy(bool)
-    named = np.select([died, long, frame["label"].notna().to_numpy(bool)], ["died", "long", "left"], "")
-    return pd.Categorical(named, categories=["long", "left", "died"])  # "" is none of them: absent
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -12,21 +12,21 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
-import pandas as pd
 
-from dashboard.cohort_filters import (
+from cohort_db.browse import Browser
+from cohort_db.race_groups import RACE_GROUPS
+from cohort_db.stay_filters import (
     ECG,
+    ORDERS_OF_RUN,
     OUTCOMES,
+    QUALITIES,
     SEXES,
-    SORTS,
     SPLITS,
     VERDICTS,
     WHERE,
     Filters,
-    as_query,
-    filter_stays,
-    sort_stays,
 )
+from dashboard.cohort_filters import SORTS, as_query
 from dashboard.wording import Definition
 
 LIST = "list"  # the parameter of /case
@@ -34,16 +34,16 @@ IN_COHORT = ("in",)
 WHOLE_COHORT = Filters(where=IN_COHORT)
 _SORT = "sort"
 _OPTIONS: dict[str, tuple[str, ...]] = {
-    "where": tuple(WHERE),
+    "where": WHERE,
     "split": SPLITS,
-    "sex": tuple(SEXES),
+    "sex": SEXES,
+    "race": RACE_GROUPS,
     "ecg": tuple(ECG),
+    "quality": QUALITIES,
     "outcome": OUTCOMES,
-    "verdict": tuple(VERDICTS),
+    "verdict": VERDICTS,
 }
-# What a run says of a stay, its split among it.
-_OF_RUN = frozenset({"split", "p", "verdict"})
-_ORDERS_OF_RUN = frozenset({"p_high", "p_low", "error"})
+_RANGES = ("age", "p", "error")
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,11 @@ class StayList:
     @property
     def reads_run(self) -> bool:
         """Whether another run would list other stays, or in another order."""
-        return self.order in _ORDERS_OF_RUN or not _OF_RUN.isdisjoint(self.filters.active())
+        return self.order in ORDERS_OF_RUN or self.filters.reads_run
 
-    def ids(self, frame: pd.DataFrame) -> np.ndarray:
-        """The stays (N,) of `queries_cohort.stays` in the list's order, each once."""
-        ordered = sort_stays(filter_stays(frame, self.filters), self.order)
-        return ordered["stay_id"].drop_duplicates().to_numpy(np.int64)
+    def ids(self, browser: Browser) -> np.ndarray:
+        """The stays (N,) in the list's order."""
+        return browser.stay_ids(self.filters, self.order)
 
     def written(self) -> str:
         """The list as URL text, empty for the whole cohort by number; `read_list` reads it."""
@@ -73,7 +72,7 @@ class StayList:
                 parts += [] if value == IN_COHORT else [(one.name, code) for code in value or ("",)]
             elif one.name in ("thr", "thr_ehr"):
                 parts += [(one.name, repr(value))] if self.filters.verdict else []
-            elif one.name in ("age", "p"):
+            elif one.name in _RANGES:
                 parts += [(one.name, f"{value[0]!r}_{value[1]!r}")] if value else []
             else:
                 parts += [(one.name, text) for text in ((value,) if isinstance(value, str) else value) if text]
@@ -84,7 +83,7 @@ class StayList:
     def cohort_query(self, defined: Definition) -> dict[str, list[str]]:
         """The URL parameters of /cohort that show this very list."""
         chosen: dict[str, Any] = {name: getattr(self.filters, name) for name in self.filters.active()}
-        ranges = {name: [str(end) for end in chosen.pop(name)] for name in ("age", "p") if name in chosen}
+        ranges = {name: [str(end) for end in chosen.pop(name)] for name in _RANGES if name in chosen}
         out = as_query(defined, **chosen) | ranges
         if not self.filters.where:
             out["where"] = [""]
@@ -137,6 +136,12 @@ def _digits(so_far: Any, text: str) -> str:
     return text
 
 
+def _cohort_id(so_far: Any, text: str) -> str:
+    if not (text.isascii() and text.isalnum()):
+        raise ValueError("a list holds the id of a saved cohort and no other text")
+    return text
+
+
 def _range(number: Callable[[str], Any]) -> Callable[[Any, str], tuple[Any, Any]]:
     def read(so_far: Any, text: str) -> tuple[Any, Any]:
         low, high = (number(part) for part in text.split("_"))
@@ -156,6 +161,8 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "q": _digits,
     "age": _range(int),
     "p": _range(float),
+    "error": _range(float),
+    "cohort": _cohort_id,
     "thr": _threshold,
     "thr_ehr": _threshold,
 }

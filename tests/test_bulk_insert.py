@@ -241,10 +241,18 @@ def test_a_row_of_an_unknown_patient_is_refused(make_store: MakeStore, n: int) -
 # Replacing
 
 
+def counted_row(facet: str, value: str) -> dict[str, Any]:
+    return {"task": "los", "facet": facet, "value": value, "code": 0, "n": 1, "n_out": 0}
+
+
 def test_replacing_leaves_other_rows_alone(make_store: MakeStore) -> None:
     store = make_store()
-    counted = [{"task": "los", "facet": facet, "value": value, "n": 1} for facet in ("sex", "unit") for value in "ab"]
-    new = [{"task": "los", "facet": "sex", "value": "c", "n": np.int64(5)}]
+    counted = [
+        {"task": "los", "facet": facet, "value": value, "code": 0, "n": 1, "n_out": 0}
+        for facet in ("sex", "unit")
+        for value in "ab"
+    ]
+    new = [{"task": "los", "facet": "sex", "value": "c", "code": 0, "n": np.int64(5), "n_out": 0}]
     with store.writing() as conn:
         insert_new(conn, facet_count, counted)
         assert replace_rows(conn, facet_count, {"task": "los", "facet": "sex"}, new) == 1
@@ -259,7 +267,9 @@ def test_replacing_leaves_other_rows_alone(make_store: MakeStore) -> None:
 
 def test_replacing_must_say_what_and_must_not_hit_other_rows(make_store: MakeStore) -> None:
     store = make_store()
-    counted = [{"task": "los", "facet": facet, "value": "a", "n": 1} for facet in ("sex", "unit")]
+    counted = [
+        {"task": "los", "facet": facet, "value": "a", "code": 0, "n": 1, "n_out": 0} for facet in ("sex", "unit")
+    ]
     with store.writing() as conn:
         insert_new(conn, facet_count, counted)
     for where, rows, told in (

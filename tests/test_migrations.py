@@ -126,7 +126,12 @@ def test_a_migration_that_fails_leaves_nothing(kind: str, tmp_path: Path, monkey
             open_store(url, create=True)
     store = open_store(url, create=True)
     with store.writing() as conn:
-        assert insert_new(conn, facet_count, [{"task": "los", "facet": "sex", "value": "F", "n": 1}]) == 1
+        assert (
+            insert_new(
+                conn, facet_count, [{"task": "los", "facet": "sex", "value": "F", "code": 0, "n": 1, "n_out": 0}]
+            )
+            == 1
+        )
     store.close()
 
 

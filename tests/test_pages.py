@@ -26,12 +26,12 @@ from pages_support import (
 from streamlit.testing.v1 import AppTest
 
 from cohort_db import read, read_results
+from cohort_db.browse import Browser
 from cohort_db.results import replace_metrics
+from cohort_db.stay_filters import Filters
 from cohort_db.store import Store, open_store
 from dashboard import queries_results
-from dashboard.cohort_filters import Filters, filter_stays
 from dashboard.model_card import card_of
-from dashboard.queries_cohort import stays
 from dashboard.queries_results import HELD_OUT
 from dashboard.stay_list import read_list
 from dashboard.threshold import confusion
@@ -118,10 +118,6 @@ def test_the_share_of_the_reachable_stands_where_the_truth_is_at_hand(
 # The cohort
 
 
-def _stays(store: Store) -> pd.DataFrame:
-    return stays.__wrapped__(store.url, "-", 0, RUN)
-
-
 def test_the_cohort_counts_what_sql_counts(
     pages_stores: PagesStores, full: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,12 +164,16 @@ def test_a_link_of_the_table_leads_through_all_stays_in_the_order_shown(
     pages_stores: PagesStores, full: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page("cohort", pages_stores.home["full"], monkeypatch, sort="Highest probability first")
-    frame = _stays(full)
-    wanted = frame[frame["in_cohort"]].sort_values(["p", "stay_id"], ascending=[False, True])["stay_id"].tolist()
+    with full.reading() as conn:
+        query = (
+            "SELECT stay_id FROM sample LEFT JOIN prediction ON prediction.sample_id = sample.sample_id "
+            f"AND run_id = '{RUN}' ORDER BY p DESC NULLS LAST, stay_id"
+        ).replace("stay_id", "sample.stay_id")
+        wanted = list(conn.exec_driver_sql(query).scalars())
     first = app.dataframe[0].value["Stay"].iloc[0]
     assert first == f"case?stay={wanted[0]}&run={RUN}&list=sort%3Dp_high"
     linked = parse_qs(urlsplit(first).query)["list"][0]
-    assert read_list(linked).ids(frame).tolist() == wanted
+    assert read_list(linked).ids(Browser(full, RUN)).tolist() == wanted
 
 
 # Performance
@@ -191,10 +191,10 @@ def test_the_confusion_matrix_starts_at_the_tuned_threshold_and_links_to_the_ver
     assert words in said(app)
     assert set(known["path"]) == {"both", "ehr"}
     counts = {"hit": at.hit, "false": at.false, "miss": at.miss, "calm": at.calm}
-    frame = _stays(full)
+    browser = Browser(full, RUN)
     for verdict, count in counts.items():
         filters = Filters(where=("in",), split=("test",), verdict=(verdict,), thr=THRESHOLD, thr_ehr=0.5)
-        assert len(filter_stays(frame, filters)) == count
+        assert browser.count(filters) == count
     links = [one.proto.label for one in app.get("page_link")]
     assert [int(re.sub(r"\D", "", label)) for label in links] == list(counts.values())
 

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import event
 from store_support import MakeStore, add_cohort, add_scored_run, make_sqlite
 
-from cohort_db import read, read_results
+from cohort_db import facets, read, read_results
+from cohort_db.browse import Browser
+from cohort_db.stay_filters import Filters
 from cohort_db.store import Store
 
 __all__ = ["make_sqlite"]
@@ -88,3 +90,39 @@ def test_the_number_of_statements_does_not_grow_with_the_cohort(make_sqlite: Mak
             read.measurements(store, range(1, n_stays + 1))
         counted.append(len(sent))
     assert counted == [5, 5]
+
+
+def test_the_cohort_page_reads_narrow_rows_and_before_a_filter_none(make_sqlite: MakeStore) -> None:
+    store = make_sqlite()
+    add_cohort(store, 40)
+    add_scored_run(store, "run-a", datetime(2026, 11, 20))
+    facets.make_current(store)
+    browser = Browser(store, "run-a")
+    inside, women = Filters(where=("in",)), Filters(where=("in",), sex=("F",))
+    counted_before = [
+        *_plan(store, lambda: browser.count(inside)),
+        *_plan(store, lambda: browser.counts(inside, "unit")),
+        *_plan(store, lambda: browser.ages(inside)),
+    ]
+    assert len(counted_before) >= 3
+    assert not any("stay_facet" in step or "prediction" in step for step in counted_before), counted_before
+    plans = {
+        "count": _plan(store, lambda: browser.count(women)),
+        "unit": _plan(store, lambda: browser.counts(women, "unit")),
+        "disease": _plan(store, lambda: browser.counts(women, "disease")),
+        "ages": _plan(store, lambda: browser.ages(women)),
+        "ids": _plan(store, lambda: browser.stay_ids(women)),
+    }
+    for name, plan in plans.items():
+        assert "SEARCH stay_facet USING PRIMARY KEY (task=?)" in plan, (name, plan)
+        # The wide tables stay unread, and the order of the numbers is that of the rows.
+        assert all("stay_facet" in step or step == "USE TEMP B-TREE FOR GROUP BY" for step in plan), (name, plan)
+    for of in ("p", "error"):
+        plan = _plan(store, lambda of=of: browser.histogram(women, of))  # type: ignore[misc]
+        assert any("prediction USING COVERING INDEX ix_prediction_browse" in step for step in plan), plan
+    sorted_by_p = _plan(store, lambda: browser.stay_ids(women, "p_high"))
+    assert any("COVERING INDEX ix_prediction_browse (run_id=? AND stay_id=?" in step for step in sorted_by_p)
+    page = _plan(store, lambda: browser.page(women, limit=50))
+    assert "SEARCH stay_facet USING PRIMARY KEY (task=? AND stay_id=?)" in page, "of the rows shown, by their numbers"
+    jump = _plan(store, lambda: browser.of_id(7))
+    assert all("stay_id=?" in step or "subject_id=?" in step for step in jump) and len(jump) == 2

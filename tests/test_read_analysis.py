@@ -51,7 +51,8 @@ def test_each_row_says_what_the_tables_say(full: Store, pages_stores: PagesStore
     database = sqlite3.connect(pages_stores.home["full"] / "cohort.db")
     rows = database.execute(
         "select p.sample_id, p.p, s.label, st.age_years, su.sex, st.first_careunit, s.study_id is null "
-        "from prediction p join sample s using (sample_id) join stay st using (stay_id) join subject su on su.subject_id = st.subject_id "
+        "from prediction p "
+        "join sample s using (sample_id) join stay st using (stay_id) join subject su on su.subject_id = st.subject_id "
         "where p.run_id = ? and p.split = 'test' and s.label is not null order by 1",
         (RUN,),
     ).fetchall()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +14,6 @@ from dashboard.charts.calibration import calibration, calibration_groups
 from dashboard.charts.correlation import correlation
 from dashboard.charts.curves import decision, precision_recall, roc
 from dashboard.charts.forest import forest
-from dashboard.charts.range_histogram import range_histogram
 from dashboard.charts.theme import ACCENT, CONTEXT, LOWERS, RAISES
 from dashboard.figures import Figure, figure_row
 from dashboard.level_tables import collinearity, finding, input_label, level_table, weight_rows
@@ -291,16 +288,6 @@ def test_the_attrition_flow_draws_what_it_counts() -> None:
     assert "<b>150</b>" in text
     assert "−50" in text
     assert "<tbody></tbody>" in attrition_flow(rows.head(0))
-
-
-def test_the_histogram_counts_known_values_and_marks_the_chosen_ones() -> None:
-    text = range_histogram(np.array([0.1, 0.1, 0.9, np.nan]), 0, 1, (0.5, 1.0), what='"p"')
-    heights = [float(tall) for tall in re.findall(r'height="([\d.]+)"', text)]
-    assert sorted(heights)[-2:] == [18, 36], "two values are twice as tall as one"
-    colors = re.findall(r'fill="([^"]+)"', text)
-    assert colors == [CONTEXT] * 12 + [ACCENT] * 12
-    assert 'aria-label="Histogram of &quot;p&quot;, n = 3"' in text
-    assert "n = 0" in range_histogram(np.array([np.nan]), 0, 1, (0, 1), what="p")
 
 
 def test_stored_text_is_escaped_in_tables_and_figures() -> None:

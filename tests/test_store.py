@@ -75,7 +75,11 @@ def test_two_writers_both_succeed(make_store: MakeStore) -> None:
             for value in range(30):
                 with own.writing() as conn:
                     held = conn.execute(select(func.count()).select_from(facet_count)).scalar_one()
-                    insert_new(conn, facet_count, [{"task": "los", "facet": facet, "value": str(value), "n": held}])
+                    insert_new(
+                        conn,
+                        facet_count,
+                        [{"task": "los", "facet": facet, "value": str(value), "code": 0, "n": held, "n_out": 0}],
+                    )
         except BaseException as error:
             failures.append(error)
 

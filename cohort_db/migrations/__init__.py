@@ -12,7 +12,7 @@ from sqlalchemy.schema import SetColumnComment
 from cohort_db.schema import METADATA
 
 # Spelled out, because asking Alembic costs every reader of a store 0.3 s of imports; a test compares.
-SCHEMA_VERSIONS = ("0001", "0002", "0003", "0004")
+SCHEMA_VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 SCHEMA_VERSION = SCHEMA_VERSIONS[-1]
 
 # Any number would do: it names the lock under which one program at a time changes a PostgreSQL schema.

@@ -34,7 +34,16 @@ from cohort_db.schema.results import (
     stage_weight,
     trust,
 )
-from cohort_db.schema.workbench import audit_event, ecg_reading, facet_count, review, saved_cohort
+from cohort_db.schema.workbench import (
+    audit_event,
+    ecg_reading,
+    facet_count,
+    facet_state,
+    review,
+    saved_cohort,
+    saved_cohort_member,
+    stay_facet,
+)
 
 __all__ = [
     "METADATA",
@@ -53,6 +62,7 @@ __all__ = [
     "event_interval",
     "exclusion",
     "facet_count",
+    "facet_state",
     "ingest_step",
     "input_effect",
     "level_choice",
@@ -65,9 +75,11 @@ __all__ = [
     "run",
     "sample",
     "saved_cohort",
+    "saved_cohort_member",
     "split",
     "stage_weight",
     "stay",
+    "stay_facet",
     "subject",
     "task",
     "trust",

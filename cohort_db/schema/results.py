@@ -72,7 +72,10 @@ prediction = Table(
         "facts that lie furthest out where typical_* is below the cut: [modality, name, share]",
         nullable=True,
     ),
+    col("stay_id", Whole, "stay of the sample, which filters join by; always written", nullable=True),
     Index("ix_prediction_sample", "sample_id"),
+    # Holds all that the cohort page filters and orders by, so that the wide rows stay unread.
+    Index("ix_prediction_browse", "run_id", "stay_id", "sample_id", "p", "path", "split"),
 )
 
 conformal = Table(

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import replace
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
+from cohort_db.browse import Browser
+from cohort_db.stay_filters import Filters
 from dashboard import queries_cohort, queries_results
-from dashboard.cohort_facets import KEYS, URL, draw_facets, without
-from dashboard.cohort_filters import SORTS, Filters, filter_stays, in_words, sort_stays
-from dashboard.cohort_return import CASE, case_query, come_back, leave_for
+from dashboard.cohort_facets import KEYS, URL, Facets, without
+from dashboard.cohort_filters import SORTS, in_words
+from dashboard.cohort_return import CASE, COHORT, case_query, come_back, leave_for
+from dashboard.cohort_save import cohort_asked, draw_save
 from dashboard.cohort_table import ROWS, draw_table
+from dashboard.facet_brush import Scale
 from dashboard.provenance import footer, no_cohort, style
 from dashboard.session import banners, selected_run, stamp, stays_stamp
 from dashboard.stay_list import StayList
@@ -32,83 +38,105 @@ def main() -> None:
     coming_back = come_back()
     st.title("Cohort")
     run_id = run["run_id"] if run else None
-    frame = queries_cohort.stays(*stays_stamp(run_id))
+    browser = queries_cohort.browser(run_id)
     attrition = queries_cohort.attrition(url, revision)
     rules: dict[str, str] = dict(zip(attrition["rule"], attrition["label"], strict=True))
+    rules = {rule: label for rule, label in rules.items() if rule in browser.values("rule")}
     tuned: dict[str, float] = {}
     if run_id is not None:
         tuned = tuned_thresholds(queries_results.fitted(url, revision, run_id)["calibrations"])
-    filters = draw_facets(frame, rules, tuned, defined)
+    saved = cohort_asked()
+    facets = Facets(browser, rules, tuned, defined)
+    age = _ages(browser)
+    paths = queries_cohort.paths(url, revision, run_id) if run_id is not None else []
+    filters = replace(facets.draw(paths=paths, age=age), cohort=saved.cohort_id if saved else "")
+    counted = queries_cohort.counted(stays_stamp(run_id), filters)
+    facets.draw_counts(filters, counted)
     if coming_back:
         st.rerun()
-    found = filter_stays(frame, filters)
-    _count(found, frame, in_words(filters, rules, defined))
-    _jump(frame, filters, run_id)
-    if found.empty:
-        st.info("No stay satisfies all of these filters. Remove one of them above.")
+    names = {saved.cohort_id: saved.name} if saved else {}
+    words = in_words(filters, rules, defined, names)
+    _count(counted, words, age, *queries_cohort.totals(url, revision))
+    _jump(browser, filters, run_id)
+    if not counted.n:
+        st.info(_why_empty(browser, filters, words))
     else:
-        _table(url, revision, found, filters, run_id, rules, defined)
-    scored = found[found["p"].notna()]
-    footer(run, None, len(scored), int((scored["label"] == 1).sum()))
+        _table(url, revision, browser, counted.n, filters, run_id, rules, defined)
+    footer(run)
 
 
-def _count(found: pd.DataFrame, frame: pd.DataFrame, words: dict[str, str]) -> None:
+def _ages(browser: Browser) -> Scale | None:
+    """The ends of the age slider, always apart; None without any stay."""
+    ages = browser.ages(Filters())
+    return Scale(min(ages), max(max(ages), min(ages) + 1), 1, whole=True) if ages else None
+
+
+def _count(counted: queries_cohort.Counted, words: dict[str, str], age: Scale | None, inside: int, out: int) -> None:
     """Draw how many stays are left, and each filter as a button that removes it."""
-    inside = int(found["in_cohort"].sum())
     st.html(
-        f'<div class="lemof-count" data-testid="cohort-count"><b>{len(found):,}</b> of {len(frame):,} stays, '
-        f"{inside:,} in the cohort</div>"
+        f'<div class="lemof-count" data-testid="cohort-count"><b>{counted.n:,}</b> of {inside + out:,} stays; '
+        f"{inside:,} are in the cohort</div>"
         '<div class="lemof-phone">The filters are in the panel behind the arrows at the top.</div>'
     )
     if not words:
         return
     with st.container(horizontal=True, key="active-filters", gap="small"):
         for name, text in words.items():
-            st.button(
-                f"{text} ×", key=f"remove-{name}", help="Remove this filter", on_click=_reset, args=([name], frame)
-            )
+            st.button(f"{text} ×", key=f"remove-{name}", help="Remove this filter", on_click=_reset, args=([name], age))
         if len(words) > 1:
-            st.button("Remove all", key="remove-all", type="tertiary", on_click=_reset, args=(list(words), frame))
+            st.button("Remove all", key="remove-all", type="tertiary", on_click=_reset, args=(list(words), age))
 
 
-def _reset(names: list[str], frame: pd.DataFrame) -> None:
+def _reset(names: list[str], age: Scale | None) -> None:
     for name in names:
-        st.session_state[name] = without(name, frame)
+        if name == COHORT:
+            st.query_params.pop(COHORT, None)
+        else:
+            st.session_state[name] = without(name, age)
 
 
-def _jump(frame: pd.DataFrame, filters: Filters, run_id: str | None) -> None:
+def _jump(browser: Browser, filters: Filters, run_id: str | None) -> None:
     """Draw a link to the case where the id searched for is whole."""
-    if not filters.q.isdigit():
+    if not re.fullmatch(r"[1-9][0-9]{0,17}", filters.q):
         return
-    number = int(filters.q)
-    whole = frame[(frame["stay_id"] == number) | (frame["subject_id"] == number)]
-    for stay_id in whole["stay_id"].head(5):
+    for stay_id in browser.of_id(int(filters.q))[:5]:
         st.page_link(CASE, label=f"Open stay {stay_id} →", query_params=case_query(stay_id, run_id))
+
+
+def _why_empty(browser: Browser, filters: Filters, words: dict[str, str]) -> str:
+    """Which one filter, taken away, would leave somebody."""
+    left = {name: browser.count(filters.without(name)) for name in words}
+    helped = [f"{n:,} without “{words[name]}”" for name, n in left.items() if n]
+    told = f" There are {', '.join(helped)}." if helped else " No single one of them is the reason."
+    return f"No stay satisfies all of these filters.{told if len(words) > 1 else ''} Remove one of them above."
 
 
 def _table(
     url: str,
     revision: str,
-    found: pd.DataFrame,
+    browser: Browser,
+    n: int,
     filters: Filters,
     run_id: str | None,
     rules: dict[str, str],
     defined: Definition,
 ) -> None:
     """Draw order, pages and table; open the case of a row that was chosen."""
-    offered = [name for name in SORTS if name not in ("p_high", "p_low", "error") or found["p"].notna().any()]
-    n_pages = -(-len(found) // ROWS)
+    scored = run_id is not None and bool(queries_cohort.paths(url, revision, run_id))
+    offered = [name for name in SORTS if scored or name not in ("p_high", "p_low", "error")]
+    n_pages = -(-n // ROWS)
     with st.container(horizontal=True, vertical_alignment="bottom", key="order"):
-        by = st.selectbox("Order", offered, format_func=SORTS.__getitem__, key="sort", width=240, **URL)
+        by = st.selectbox("Order", offered, format_func=SORTS.__getitem__, key="sort", width=240, **URL) or "id"
         # With other stays or another order, page 3 is another page: it starts at 1 again.
         page_key = "page-" + hashlib.sha256(f"{filters}{by}".encode()).hexdigest()[:12]
         number = st.pagination(n_pages, key=page_key) if n_pages > 1 else 1
-    ordered = sort_stays(found, by or "id")
-    written = StayList(filters, by or "id").written()
-    page = ordered.iloc[(number - 1) * ROWS : number * ROWS]
+        draw_save(filters, run_id, n)
+    page = browser.page(filters, by, offset=(number - 1) * ROWS, limit=ROWS)
+    written = StayList(filters, by).written()
     t0_s = round(defined.t0_hours * 3600)  # of all, as stays outside the cohort have no t0 of their own
     lines = queries_cohort.sparklines(url, revision, tuple(int(stay) for stay in page["stay_id"]), t0_s)
-    stay_id = draw_table(page, lines, run_id, written, rules, defined, f"{filters}{by}{number}")
+    state: Any = f"{filters}{by}{number}"
+    stay_id = draw_table(page, lines, run_id, written, rules, defined, state)
     if stay_id is not None:
         leave_for(stay_id, run_id, written, (*KEYS, "sort", page_key))
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import streamlit as st
 
+from cohort_db.stay_filters import Filters
 from dashboard import model_card_panels as panels
 from dashboard import queries_cohort, queries_results
 from dashboard.model_card import card_of
 from dashboard.provenance import footer, no_cohort, style, worth_of_numbers
 from dashboard.queries_results import HELD_OUT
-from dashboard.session import banners, selected_run, stamp, stays_stamp
+from dashboard.session import banners, selected_run, stamp
 from dashboard.wording import definition_of
 
 
@@ -32,14 +33,15 @@ def main() -> None:
     for column, name in ((left, "Intended use"), (right, "Out of scope")):
         with column:
             _section(name, words[name])
-    datasets, stays = queries_cohort.datasets(url, revision), queries_cohort.stays(*stays_stamp(run_id))
+    datasets = queries_cohort.datasets(url, revision)
     left, right = st.columns(2, gap="medium")
     with left:
         _section("Data")
         panels.draw_data(run, datasets)
     with right:
         _section("Cohort")
-        panels.draw_cohort(queries_cohort.attrition(url, revision), stays)
+        died = queries_cohort.browser(run_id).counts(Filters(), "outcome").get("died", 0)
+        panels.draw_cohort(queries_cohort.attrition(url, revision), *queries_cohort.totals(url, revision), died)
     left, right = st.columns(2, gap="medium")
     for column, name in ((left, "Data handling"), (right, "Label")):
         with column:

@@ -6,11 +6,13 @@ from typing import Any
 
 import streamlit as st
 
+from cohort_db.browse import Browser
+from cohort_db.stay_filters import Filters
 from dashboard import queries_cohort
 from dashboard.charts.attrition import attrition_flow
 from dashboard.headline import data_and_run, draw_headline
 from dashboard.provenance import footer, no_cohort, style
-from dashboard.session import banners, selected_run, stamp, stays_stamp
+from dashboard.session import banners, selected_run, stamp
 
 CASES, CASE, CARD = "dashboard/pages/cohort.py", "dashboard/pages/case.py", "dashboard/pages/model_card.py"
 
@@ -32,26 +34,27 @@ def main() -> None:
         "modality it came from."
     )
     st.caption(data_and_run(url, revision, run))
-    stays = queries_cohort.stays(*stays_stamp(run["run_id"] if run else None))
+    browser = queries_cohort.browser(run["run_id"] if run else None)
+    inside, outside = queries_cohort.totals(url, revision)
     n_test, n_long = draw_headline(url, revision, run)
-    _actions(run, stays)
-    st.subheader(f"{int(stays['in_cohort'].sum()):,} of {len(stays):,} ICU stays are in the cohort")
+    _actions(run, browser)
+    st.subheader(f"{inside:,} of {inside + outside:,} ICU stays are in the cohort")
     st.html(attrition_flow(queries_cohort.attrition(url, revision)))
     _cards(run)
     footer(run, "test" if n_test else None, n_test, n_long)
 
 
-def _actions(run: dict[str, Any] | None, stays: Any) -> None:
+def _actions(run: dict[str, Any] | None, browser: Browser) -> None:
     """Draw the two ways in: the list, and the stay with the highest probability."""
     of_run = {"run": run["run_id"]} if run else {}
-    scored = stays[stays["p"].notna() & (stays["split"] == "test")]
-    pool = scored if len(scored) else stays[stays["in_cohort"]] if stays["in_cohort"].any() else stays
     with st.container(horizontal=True, key="actions"):
         if st.button("Open the case list", type="primary"):
             st.switch_page(CASES, query_params=of_run)
-        if len(stays) and st.button("Open a case", help="The stay of the test split with the highest probability"):
-            first = pool.sort_values("p", ascending=False, kind="stable")["stay_id"].iloc[0]
-            st.switch_page(CASE, query_params={"stay": str(int(first)), **of_run})
+        if st.button("Open a case", help="The stay of the test split with the highest probability"):
+            pools = (Filters(where=("in",), split=("test",)), Filters(where=("in",)), Filters())
+            first = next((stay for pool in pools if (stay := browser.most_probable(pool)) is not None), None)
+            if first is not None:
+                st.switch_page(CASE, query_params={"stay": str(first), **of_run})
 
 
 def _cards(run: dict[str, Any] | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cohort_db import ecg_wfdb
+from cohort_db import ecg_wfdb, facets
 from cohort_db.cohort import CohortRules
 from cohort_db.ecg_preparation import pending_ecgs, record_prepared_ecgs
 from cohort_db.errors import InputMistake
@@ -51,9 +51,13 @@ def ingest(
     progress: Report = quiet,
 ) -> dict[str, Any]:
     """Leave the folders' patients in the store and every readable ECG prepared; return counts and attrition."""
-    report = ingest_rows(store, ehr_folder, ecg_folder, rules=rules or CohortRules(), seed=seed, progress=progress)
+    rules = rules or CohortRules()
+    report = ingest_rows(store, ehr_folder, ecg_folder, rules=rules, seed=seed, progress=progress)
     out = report.as_dict()
     out["ecgs_prepared"] = prepare_ecgs(store, progress=progress)
+    progress("facets", 0, 1)
+    facets.make_current(store, rules.task)
+    progress("facets", 1, 1)
     return out
 
 

@@ -1,0 +1,84 @@
+/* A histogram to brush: dragging over its bars chooses a range, a click one bar, a double click all of it. The slider
+   below is the same choice for the keyboard. data: bins (counts), low, high (ends of the scale), chosen [from, to], step,
+   digits, what (the quantity in words). Reports `span` = [from, to], rounded outwards to the step, once per gesture. */
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  const svg = parentElement.querySelector("svg");
+  const out = parentElement.querySelector("output");
+  parentElement.querySelector(".title span").textContent = data.what;
+  const { bins, low, high, chosen, step, digits, what } = data;
+  const width = 240, height = 40, top = Math.max(...bins, 1), wide = width / bins.length;
+  const said = (value) => value.toFixed(digits);
+  const name = (tag, attributes) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+  const total = bins.reduce((sum, n) => sum + n, 0);
+  svg.setAttribute("aria-label", `Histogram of ${what.toLowerCase()}, n = ${total}`);
+  const draw = ([from, to]) => {
+    svg.replaceChildren();
+    bins.forEach((n, at) => {
+      const middle = low + ((at + 0.5) / bins.length) * (high - low);
+      const tall = n ? Math.max((height * n) / top, 1) : 0;
+      const inside = middle >= from && middle <= to;
+      const bar = name("rect", { x: at * wide, y: height - tall, width: Math.max(wide - 1, 0.5), height: tall });
+      bar.setAttribute("class", inside ? "inside" : "outside");
+      svg.append(bar);
+    });
+  };
+  const rest = (span) => {
+    draw(span);
+    out.textContent = "";
+  };
+  rest(chosen);
+  const valueAt = (event) => {
+    const box = svg.getBoundingClientRect();
+    const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+    return low + share * (high - low);
+  };
+  const snapped = (one, other) => {
+    let [from, to] = [Math.min(one, other), Math.max(one, other)];
+    const bar = (high - low) / bins.length;
+    if (to - from < bar / 4) {
+      const at = Math.min(Math.floor((from - low) / bar), bins.length - 1);
+      [from, to] = [low + at * bar, low + (at + 1) * bar];
+    }
+    const outwards = (value, round) => Number((low + round((value - low) / step) * step).toFixed(digits));
+    return [outwards(from + 1e-9, Math.floor), outwards(to - 1e-9, Math.ceil)];
+  };
+  let start = null;
+  const down = (event) => {
+    if (event.button) return;
+    start = valueAt(event);
+    svg.setPointerCapture(event.pointerId);
+  };
+  const move = (event) => {
+    if (start === null) {
+      const at = Math.min(Math.floor(((valueAt(event) - low) / (high - low)) * bins.length), bins.length - 1);
+      const bar = (high - low) / bins.length;
+      out.textContent = `${said(low + at * bar)}–${said(low + (at + 1) * bar)}: ${bins[at].toLocaleString("en-US")}`;
+      return;
+    }
+    const span = snapped(start, valueAt(event));
+    draw(span);
+    out.textContent = `${said(span[0])}–${said(span[1])}`;
+  };
+  const up = (event) => {
+    if (start === null) return;
+    const span = snapped(start, valueAt(event));
+    start = null;
+    setTriggerValue("span", span);
+  };
+  const stop = () => {
+    start = null;
+    rest(chosen);
+  };
+  const leave = () => { if (start === null) out.textContent = ""; };
+  const all = () => setTriggerValue("span", [low, high]);
+  const listeners = { pointerdown: down, pointermove: move, pointerup: up, pointercancel: stop, pointerleave: leave, dblclick: all };
+  for (const [event, listener] of Object.entries(listeners)) svg.addEventListener(event, listener);
+  return () => {
+    for (const [event, listener] of Object.entries(listeners)) svg.removeEventListener(event, listener);
+  };
+}

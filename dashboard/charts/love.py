@@ -1,0 +1,45 @@
+"""Standardised differences in, one dot per characteristic on a common axis out, the usual limits shaded."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard.charts.theme import ACCENT, BAND, CONTEXT, laid_out
+
+LIMIT = 0.1  # beyond it a characteristic is called unbalanced (Austin 2009)
+ROW_PX = 22
+
+
+def love(rows: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
+    """The largest difference on top; right of zero the first group has more.
+
+    Args:
+        rows: characteristic, standardised (no NaN), first and second (as they are said); names: of the two groups.
+    """
+    shown = rows.reset_index(drop=True)
+    beyond = shown["standardised"].abs() > LIMIT
+    figure = go.Figure(
+        go.Scatter(
+            x=shown["standardised"],
+            y=shown.index,
+            mode="markers",
+            marker={"size": 8, "color": [ACCENT if one else CONTEXT for one in beyond]},
+            customdata=shown[["characteristic", "first", "second"]],
+            hovertemplate="%{customdata[0]}: %{customdata[1]} and %{customdata[2]}, %{x:+.2f}<extra></extra>",
+        )
+    )
+    figure.add_vrect(x0=-LIMIT, x1=LIMIT, fillcolor=BAND, line_width=0, layer="below")
+    figure.add_vline(x=0, line={"color": CONTEXT, "width": 1}, layer="below")
+    figure = laid_out(figure, height=ROW_PX * len(shown) + 70, margin={"l": 8, "r": 16, "t": 8, "b": 52})
+    figure.update_yaxes(
+        tickvals=list(shown.index),
+        ticktext=shown["characteristic"],
+        range=[len(shown) - 0.4, -0.6],
+        showgrid=False,
+        automargin=True,
+    )
+    title = f"Standardised difference: {names[0]} more to the right"
+    limit = max(float(shown["standardised"].abs().max()) * 1.1, 3 * LIMIT) if len(shown) else 3 * LIMIT
+    figure.update_xaxes(title={"text": title, "standoff": 8}, range=[-limit, limit])
+    return figure

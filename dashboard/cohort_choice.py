@@ -1,0 +1,73 @@
+"""The saved cohorts of the store in, one of them chosen by the reader out; links name it by its id and no free text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cohort_db import saved_cohorts
+from dashboard.session import TASK, cached_store, the_store
+
+EVERYBODY = "everybody"
+_RESULTS = frozenset({"p", "error", "verdict", "outcome"})
+_DEEPEST = 20
+
+
+def saved_names() -> dict[str, str]:
+    """Saved cohort -> its name, newest first, without the archived ones."""
+    found = saved_cohorts.listed(the_store(), TASK)
+    return dict(zip(found["cohort_id"], found["name"], strict=True))
+
+
+def pick(place: Any, label: str, key: str, offered: dict[str, str], default: str) -> str:
+    """A cohort is chosen; the URL names it by id under `key`.
+
+    The widget holds names, which do not belong into a link, so that the URL is written by hand and not by Streamlit.
+    Args:
+        place: where the widget stands; offered: id -> name.
+    """
+    asked = st.query_params.get(key, default)
+    if asked not in offered:
+        place.warning(f"The link names a cohort {asked} that is not listed here.")
+        asked = default
+
+    def move() -> None:
+        st.query_params[key] = st.session_state[f"pick-{key}"]
+
+    st.session_state[f"pick-{key}"] = asked  # the URL has the last word: Back and a link move the widget too
+    place.selectbox(label, list(offered), format_func=offered.__getitem__, key=f"pick-{key}", on_change=move)
+    return asked
+
+
+# What is saved is never changed, so an id is a key for good.
+@st.cache_resource(max_entries=16, show_spinner=False)
+def members(url: str, cohort: str) -> np.ndarray:
+    """The stays (N,) of a saved cohort at saving."""
+    found = saved_cohorts.members(cached_store(url), cohort)
+    found.setflags(write=False)
+    return found
+
+
+def chosen_by_result(cohort: str, depth: int = 0) -> bool:
+    """Whether the cohort is defined by predictions or outcomes, itself or through what it was combined of."""
+    if cohort == EVERYBODY or depth > _DEEPEST:
+        return False
+    definition = saved_cohorts.get(the_store(), cohort).definition
+    if definition["kind"] == "operation":
+        return any(chosen_by_result(one, depth + 1) for one in definition["of"])
+    asked = definition.get("filters", {})
+    if "cohort" in asked and chosen_by_result(asked["cohort"], depth + 1):
+        return True
+    return definition["kind"] == "list" or not _RESULTS.isdisjoint(asked)
+
+
+def warn_of_result(names: dict[str, str], *cohorts: str) -> None:
+    """A warning stands on the page where what is evaluated was chosen by what is evaluated."""
+    by_result = [f"“{names[cohort]}”" for cohort in cohorts if chosen_by_result(cohort)]
+    if by_result:
+        st.warning(
+            f"{' and '.join(by_result)} was chosen by what the model said or what came of it: the numbers of such a "
+            "choice follow from the choice, and say nothing of the model."
+        )

@@ -1,0 +1,101 @@
+"""The reader's filters in; the stays they leave saved as a cohort, and the saved one that the URL names, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cohort_db import saved_cohorts
+from cohort_db.errors import InputMistake
+from cohort_db.saved_cohorts import SavedCohort
+from cohort_db.stay_filters import Filters
+from dashboard.cohort_return import COHORT
+from dashboard.reader import reader_name, remember_reader
+from dashboard.session import TASK, the_store
+from dashboard.wording import literal
+
+_JUST_SAVED = "cohort_just_saved"
+
+
+def cohort_asked() -> SavedCohort | None:
+    """The saved cohort that the URL names, with how it stands against the store of today; None where it names none.
+
+    An unknown one stops the page with a sentence: a link must never silently show other stays.
+    """
+    asked = st.query_params.get(COHORT)
+    if not asked:
+        return None
+    store = the_store()
+    try:
+        saved = saved_cohorts.get(store, asked)
+    except InputMistake as mistake:
+        st.error(f"{mistake}. The link names a cohort that this store does not hold.")
+        st.stop()
+    st.html(f'<div class="lemof-count" data-testid="saved-cohort" data-cohort="{saved.cohort_id}"></div>')
+    note = f" {saved.note}" if saved.note else ""
+    st.info(
+        f"**{literal(saved.name)}**, saved by {literal(saved.author)} on {saved.created_at:%Y-%m-%d}."
+        f"{literal(note)} {standing(saved)}"
+    )
+    return saved
+
+
+def standing(saved: SavedCohort) -> str:
+    """How many stays were saved, how many of them are left, and how many the definition gives today."""
+    store = the_store()
+    there = saved_cohorts.still_there(store, saved.cohort_id)
+    today = saved_cohorts.now(store, saved.definition, saved.task)
+    words = [f"{saved.n:,} stays at saving"]
+    if there != saved.n:
+        words.append(f"{there:,} of them are still in the store")
+    if today is not None:
+        same = (
+            len(today) == saved.n
+            and there == saved.n
+            and np.array_equal(today, saved_cohorts.members(store, saved.cohort_id))
+        )
+        words.append("the definition gives the same today" if same else f"the definition gives {len(today):,} today")
+    return "; ".join(words) + "."
+
+
+def draw_save(filters: Filters, run_id: str | None, n: int) -> None:
+    """A form that saves what the filters leave stands behind a button."""
+    definition = saved_cohorts.of_filters(filters, run_id)
+    save_button(definition, f"{n:,} stays", disabled=n == 0)
+
+
+def save_button(
+    definition: Mapping[str, Any], what: str, *, stay_ids: Any = None, disabled: bool = False, key: str = "save"
+) -> None:
+    """A button stands on the page behind which a cohort is named and saved; the link to it is given afterwards.
+
+    Args:
+        what: what is saved, in words; stay_ids: the members of a definition of kind "list".
+    """
+    with st.popover("Save as a cohort", disabled=disabled, key=f"{key}-open"), st.form(f"{key}-form", border=False):
+        st.caption(f"Keeps {what} and how they were chosen, for everybody who uses this store.")
+        name = st.text_input("Name", key=f"{key}-name", max_chars=saved_cohorts.LONGEST_NAME)
+        author = st.text_input(
+            "Saved by", value=reader_name(), key=f"{key}-author", max_chars=saved_cohorts.LONGEST_NAME
+        )
+        note = st.text_area("Note", key=f"{key}-note", placeholder="Why these stays", height=68)
+        if st.form_submit_button("Save", type="primary"):
+            _save(definition, name, author, note, stay_ids, key)
+    saved = st.session_state.get(f"{_JUST_SAVED}-{key}")
+    if saved and saved[2] == definition:
+        label = f"Open “{literal(saved[1])}” →"
+        st.page_link("dashboard/pages/cohort.py", label=label, query_params={COHORT: saved[0]}, width="content")
+
+
+def _save(definition: Mapping[str, Any], name: str, author: str, note: str, stay_ids: Any, key: str) -> None:
+    try:
+        cohort_id = saved_cohorts.save(the_store(), name, author, definition, note=note, stay_ids=stay_ids, task=TASK)
+    except InputMistake as mistake:
+        st.error(f"{mistake}.")
+        return
+    remember_reader(author)
+    st.session_state[f"{_JUST_SAVED}-{key}"] = (cohort_id, name, dict(definition))
+    st.success("Saved.")

@@ -1,0 +1,168 @@
+"""Saved cohorts and a run in; two of them side by side drawn: who is in them, and what the model is worth in each."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from cohort_db.browse import Browser
+from cohort_db.stay_filters import Filters
+from dashboard import queries_analysis, queries_cohort, queries_results
+from dashboard.charts.distributions import distributions
+from dashboard.charts.love import LIMIT, love
+from dashboard.charts.theme import ACCENT, RAISES
+from dashboard.cohort_choice import EVERYBODY, members, pick, warn_of_result
+from dashboard.cohort_comparison import compared
+from dashboard.cohort_facets import binned
+from dashboard.facet_brush import Scale
+from dashboard.plain_table import plain_table
+from dashboard.session import stamp
+from dashboard.threshold_paths import thresholds_of, tuned_thresholds
+from dashboard.wording import Definition, estimate, signed
+from lemof_core.evaluation.metrics import estimates
+
+METRICS = {
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "brier": "Brier",
+    "acc_tuned": "ACC tuned",
+    "cal_slope": "Calibration slope",
+}
+MOST = 20  # characteristics in the chart
+PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
+
+
+def draw_versus(names: dict[str, str], run: dict[str, Any] | None, defined: Definition) -> None:
+    """Two cohorts are chosen and compared.
+
+    The URL names them as `a` and `b` by id; `everybody` is the whole cohort of the task.
+    Args:
+        names: saved cohort -> its name.
+    """
+    offered = names | {EVERYBODY: "Everybody in the cohort"}
+    left, right = st.columns(2, gap="medium")
+    first = pick(left, "Compare", "a", offered, next(iter(names)))
+    second = pick(right, "with", "b", offered, EVERYBODY)
+    if first == second:
+        st.info("These are the same stays: choose another cohort to compare with.")
+        return
+    run_id = run["run_id"] if run else None
+    asked = (_filters(first), _filters(second))
+    said = (offered[first], offered[second])
+    browser = queries_cohort.browser(run_id)
+    rows = compared(browser, asked, defined)
+    n = [browser.count(one) for one in asked]
+    shared = _shared(browser, asked)
+    st.subheader(_finding(rows, said))
+    st.caption(
+        f"{said[0]}: n = {n[0]:,}. {said[1]}: n = {n[1]:,}. In both: {shared:,}. "
+        + ("The intervals take them for separate patients, which shared stays are not. " if shared else "")
+        + f"Members at saving. Standardised difference (Austin 2009); grey within ±{LIMIT}. "
+        f"{len(rows)} characteristics are looked at: of twenty intervals one misses zero by chance."
+    )
+    left, right = st.columns([6, 5], gap="medium")
+    with left:
+        known = rows[rows["standardised"].notna()].head(MOST)
+        st.plotly_chart(love(known, said), key="chart-love", alt=f"Differences of {said[0]} and {said[1]}", **PLAIN)
+    with right:
+        _distributions(browser, asked, said, run_id)
+    with st.expander(f"All {len(rows)} characteristics"):
+        st.html(plain_table(_table(rows, said)))
+    if run is not None:
+        _metrics(run, (first, second), said)
+
+
+def _filters(cohort: str) -> Filters:
+    return Filters(where=("in",)) if cohort == EVERYBODY else Filters(cohort=cohort)
+
+
+def _shared(browser: Browser, asked: tuple[Filters, Filters]) -> int:
+    """How many stays are in both."""
+    first, second = (browser.stay_ids(one) for one in asked)
+    return len(np.intersect1d(first, second, assume_unique=True))
+
+
+def _finding(rows: pd.DataFrame, said: tuple[str, str]) -> str:
+    """What differs most, in a sentence."""
+    known = rows[rows["standardised"].notna()]
+    beyond = known[known["standardised"].abs() > LIMIT]
+    if known.empty:
+        return "Nothing can be compared: a cohort is empty"
+    if beyond.empty:
+        return f"“{said[0]}” and “{said[1]}” hardly differ"
+    top = beyond.iloc[0]
+    return (
+        f"{len(beyond)} of {len(known)} characteristics differ, most {top['characteristic']}: "
+        f"{top['first']} and {top['second']}"
+    )
+
+
+def _distributions(browser: Browser, asked: tuple[Filters, Filters], said: tuple[str, str], run_id: str | None) -> None:
+    st.html(
+        f'<div class="lemof-key"><b style="color:{ACCENT}">━</b> {html.escape(said[0])} '
+        f'<b style="color:{RAISES}">╌</b> {html.escape(said[1])}</div>'
+    )
+    ages = [browser.ages(one) for one in asked]
+    years = [year for one in ages for year in one]
+    if years:
+        scale = Scale(min(years), max(max(years), min(years) + 1), 1, whole=True)
+        figure = distributions(
+            [binned(one, scale, 20) for one in ages], (scale.low, scale.high), x_title="Age in years"
+        )
+        st.plotly_chart(figure, key="chart-ages", alt="Ages of both cohorts", **PLAIN)
+    if run_id is None or not queries_cohort.paths(*stamp(), run_id):
+        return
+    for of, title in (("p", "Probability"), ("error", "Error, |p − outcome|")):
+        figure = distributions([browser.histogram(one, of) for one in asked], (0.0, 1.0), x_title=title)
+        st.plotly_chart(figure, key=f"chart-{of}", alt=f"{title} in both cohorts", **PLAIN)
+
+
+def _table(rows: pd.DataFrame, said: tuple[str, str]) -> pd.DataFrame:
+    times = rows["kind"].map(lambda kind: "years" if kind == "age" else "points")
+    difference = [
+        "not estimable" if pd.isna(value) else f"{value:+.1f} [{low:+.1f} to {high:+.1f}] {unit}".replace("-", "−")
+        for value, low, high, unit in zip(rows["difference"], rows["lo"], rows["hi"], times, strict=True)
+    ]
+    standardised = ["–" if pd.isna(one) else signed(one) for one in rows["standardised"]]
+    return pd.DataFrame(
+        {
+            "Characteristic": rows["characteristic"],
+            said[0]: rows["first"],
+            f"{said[1]} ": rows["second"],
+            "Difference": difference,
+            "Standardised": standardised,
+        }
+    )
+
+
+def _metrics(run: dict[str, Any], cohorts: tuple[str, str], said: tuple[str, str]) -> None:
+    """Draw what the run is worth in each cohort, on its test split."""
+    url, revision = stamp()
+    tuned = tuned_thresholds(queries_results.fitted(url, revision, run["run_id"])["calibrations"])
+    st.subheader("What the model is worth in each, on test")
+    columns = {}
+    for cohort, name, more in zip(cohorts, said, ("", " "), strict=True):
+        columns[name + more] = worth(url, revision, run["run_id"], cohort, tuple(sorted(tuned.items())))
+    table = pd.DataFrame({"": ["n, long", *METRICS.values()]} | columns)
+    st.html(plain_table(table))
+    warn_of_result(dict(zip(cohorts, said, strict=True)), *cohorts)
+    st.caption(
+        "95 % intervals by patient bootstrap. Two intervals that overlap do not show that there is no difference."
+    )
+
+
+@st.cache_data(max_entries=32, show_spinner="Evaluating the cohort")
+def worth(url: str, revision: str, run_id: str, cohort: str, tuned: tuple[tuple[str, float], ...]) -> list[str]:
+    """n with events, then each of METRICS with its interval, of the cohort's members in the run's test split."""
+    frame = queries_analysis.analysed(url, revision, run_id, "test")
+    if cohort != EVERYBODY:
+        frame = frame[frame["stay_id"].isin(members(url, cohort))]
+    y, p = frame["label"].to_numpy(float), frame["p"].to_numpy(float)
+    cuts = thresholds_of(frame["path"], dict(tuned))
+    found = {one.name: one for one in estimates(y, p, frame["subject_id"].to_numpy(), thresholds=cuts)}
+    said = [estimate(one.value, one.lo, one.hi) for one in (found[name] for name in METRICS)]
+    return [f"{len(frame):,}, {int(y.sum()):,}", *said]
