@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.charts.forest import forest
 from dashboard.compare_pairs import Pair, cuts_in_words
-from dashboard.compare_words import METRIC_WORDS, UNCLEAR, gap, p_words, signed_3, who_is_better
+from dashboard.compare_words import METRIC_WORDS, UNCLEAR, equals, gap, signed_3, who_is_better
 from dashboard.plain_table import plain_table
 from dashboard.wording import estimate
 from lemof_core.evaluation.comparison import Paired, Scored, compare, n_draws_for
@@ -67,7 +67,7 @@ def headline(found: list[Paired], test: AurocDifference | None) -> str:
             return f"Which run is better is not estimable, n = {auroc.n}"
         said = f"Brier score {gap(brier.value, brier.lo, brier.hi)}"
         return f"{_ahead(brier)}: {said}; the AUROC is {auroc.note}"
-    tested = "" if test is None or test.p is None else f", DeLong p = {p_words(test.p)}".replace("= <", "< ")
+    tested = "" if test is None or test.p is None else f", DeLong p {equals(test.p)}"
     return f"{_ahead(auroc)}: AUROC {gap(auroc.value, auroc.lo, auroc.hi)}{tested}"
 
 
@@ -115,5 +115,5 @@ def _test_words(test: AurocDifference | None, pair: Pair) -> str:
     z = signed_3(test.z or 0.0)[:-1]
     return (
         f"DeLong's test of the two correlated AUROCs: {gap(test.value, test.lo, test.hi)}, standard error "
-        f"{test.se:.3f}, z = {z}, p = {p_words(test.p)}.{several}"
-    ).replace("= <", "< ")
+        f"{test.se:.3f}, z = {z}, p {equals(test.p)}.{several}"
+    )

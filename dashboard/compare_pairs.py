@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import queries_analysis, queries_results
+from dashboard import queries_results, queries_run_pairs
 from dashboard.compare_runs import Run
 from dashboard.population import Population
 from dashboard.threshold_paths import PATHS, alarms, start, told, tuned_thresholds
@@ -71,11 +71,8 @@ class Pair:
 
 def paired(population: Population, url: str, revision: str, first: Run, second: Run, cuts: Cuts) -> Pair:
     """The samples of the population, which is of the first run, that the second has scored in the same split."""
-    other = queries_analysis.analysed(url, revision, str(second["run_id"]), population.split)
-    said = ["p", "logit", "path"]
-    frame = population.frame.merge(
-        other[["sample_id", *said]], on="sample_id", suffixes=("_a", "_b"), validate="one_to_one"
-    )
+    other = queries_run_pairs.said(url, revision, str(second["run_id"]), population.split)
+    frame = population.frame.merge(other, on="sample_id", suffixes=("_a", "_b"), validate="one_to_one")
     for side, thresholds in (("a", cuts.first), ("b", cuts.second)):
         of_side = frame[[f"p_{side}", f"path_{side}"]].set_axis(["p", "path"], axis=1)
         frame[f"alarm_{side}"] = alarms(of_side, thresholds)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.charts.forest import forest
 from dashboard.compare_pairs import URL, Pair
-from dashboard.compare_words import METRIC_WORDS, gap, p_words
+from dashboard.compare_words import METRIC_WORDS, equals, gap, p_words
 from dashboard.strata import EVERYBODY, KINDS
 from lemof_core.evaluation.slice_changes import SCORES, SliceChange, slice_changes
 
@@ -98,7 +98,7 @@ def forest_rows(known: list[SliceChange], score: str) -> pd.DataFrame:
             "value": one.value,
             "lo": one.lo,
             "hi": one.hi,
-            "text": f"{gap(one.value, one.lo, one.hi)}   n = {one.n:,}, {one.events:,} long   q = {p_words(one.q)}",
+            "text": f"{gap(one.value, one.lo, one.hi)}   n = {one.n:,}, {one.events:,} long   q {equals(one.q)}",
             "strong": one.q is not None and one.q < CLEAR,
         }
         for one in known

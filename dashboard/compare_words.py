@@ -62,6 +62,12 @@ def p_words(p: float | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
+def equals(p: float | None) -> str:
+    """What follows the letter of a p-value: = 0.21, < 0.001."""
+    words = p_words(p)
+    return f"< {words[1:]}" if words.startswith("<") else f"= {words}"
+
+
 def who_is_better(name: str, low: float | None, high: float | None) -> str:
     """Which run an interval of A − B favours: A better, B better, they differ, or UNCLEAR."""
     if low is None or high is None or low <= 0 <= high:

@@ -1,7 +1,7 @@
 """The made-up store of the pages comes in; the same with more runs to compare goes out.
 
-Run `OTHER` is scored on most samples of `RUN`, some of them in another split; `ELSEWHERE` predicts another cut, and
-`UNSCORED` has predicted nobody.
+Run `OTHER` is scored on most samples of `RUN`, some of them in another split; `ELSEWHERE` predicts another cut,
+`UNSCORED` has predicted nobody, and `IN_SAMPLE` was fitted with everybody.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pages_support import RUN, PagesStores, add_pages_run, fitted_parts
+from pages_support import RUN, PagesStores, add_pages_run, fitted_parts, score_all
 from scipy.special import expit
 
 from cohort_db import read, read_analysis
 from cohort_db.results import add_scored
 from cohort_db.store import Store, open_store
 
-OTHER, ELSEWHERE, UNSCORED = "run-other", "run-elsewhere", "run-unscored"
+OTHER, ELSEWHERE, UNSCORED, IN_SAMPLE = "run-other", "run-elsewhere", "run-unscored", "run-in-sample"
 OTHER_THRESHOLD = 0.55
 PORTS = ("ecg_3", "ehr_3")
 
@@ -60,6 +60,8 @@ def compare_store(pages_stores: PagesStores, tmp_path_factory: pytest.TempPathFa
     moved, unscored = tuple(tested[:2]), tuple(tested[2:3])
     add_pages_run(store, UNSCORED, created_at=datetime(2026, 11, 23, 8, 0))
     add_pages_run(store, ELSEWHERE, created_at=datetime(2026, 11, 19, 8, 0), cut_hours=96.0)
+    add_pages_run(store, IN_SAMPLE, created_at=datetime(2026, 11, 18, 8, 0))
+    score_all(store, IN_SAMPLE, split="train")
     parts = fitted_parts()
     parts["calibrations"] = [row | {"threshold": OTHER_THRESHOLD} for row in parts["calibrations"]]
     add_pages_run(

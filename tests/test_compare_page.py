@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from compare_support import ELSEWHERE, OTHER, OTHER_THRESHOLD, UNSCORED, CompareStore, compare_store
+from compare_support import ELSEWHERE, IN_SAMPLE, OTHER, OTHER_THRESHOLD, UNSCORED, CompareStore, compare_store
 from pages_support import RUN, THRESHOLD, PagesStores, open_page, pages_stores, said
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from streamlit.testing.v1 import AppTest
@@ -16,7 +16,7 @@ from cohort_db import read_analysis, read_run_pairs
 from dashboard import compare_runs
 from dashboard.compare_churn import MOVES, moved_most
 from dashboard.compare_slices import AGE_BANDS, groups_of
-from dashboard.compare_words import gap, p_words, signed_3, who_is_better
+from dashboard.compare_words import equals, gap, p_words, signed_3, who_is_better
 from dashboard.threshold_paths import UNTUNED
 from lemof_core.evaluation.delong import delong
 from lemof_core.jobs import evaluate
@@ -71,7 +71,7 @@ def test_the_numbers_are_those_of_the_shared_samples(compare_store: CompareStore
         assert [number(cell) for cell in found[name][2:]] == pytest.approx([first, second], abs=6e-3)
     test = delong(y, both["p_a"].to_numpy(), both["p_b"].to_numpy())
     assert test is not None
-    assert f"p = {p_words(test.p)}" in page.subheader[0].value
+    assert f"p {equals(test.p)}" in page.subheader[0].value
     assert f"n = {len(both)}, {y.sum()} long" in said(page)
 
 
@@ -221,18 +221,20 @@ def test_with_fewer_than_two_runs_it_says_what_to_do(
     assert words in said(app) and "AUROC" not in said(app)
 
 
-def test_a_split_without_a_shared_stay_says_so(compare_store: CompareStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, page = compare_store.store(), compare_runs
-    assert page.not_comparable({"t0_hours": 24, "cut_hours": 72}, {"t0_hours": 24.0, "cut_hours": 72.0}) is None
-    monkeypatch.setattr(
-        "dashboard.compare_pairs.queries_analysis.analysed",
-        lambda url, revision, run_id, split: read_analysis.analysed(store, run_id, split).head(
-            0 if run_id == OTHER else None
-        ),
-    )
-    app = opened(compare_store, monkeypatch)
+def test_runs_without_a_shared_stay_say_so(compare_store: CompareStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(compare_store, monkeypatch, b=IN_SAMPLE)
     assert not app.exception
     assert "A and B share no stay of the test split" in said(app)
+    assert "AUROC" not in said(app)
+
+
+def test_a_split_that_taught_a_run_stands_under_a_banner(
+    compare_store: CompareStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "in-sample-banner" not in said(opened(compare_store, monkeypatch))
+    app = opened(compare_store, monkeypatch, part="train")
+    n = len(compare_store.both("train"))
+    assert "in-sample-banner" in said(app) and f"train split · n = {n}" in said(app)
 
 
 # What the page is made of
@@ -288,6 +290,7 @@ def test_words_for_differences_and_p() -> None:
     assert gap(0.0, None, None) == "0.000"
     assert gap(None, None, None, "not estimable, n = 3") == "not estimable, n = 3"
     assert [p_words(p) for p in (None, 0.00001, 0.0123, 0.5, 1.0)] == ["–", "<0.001", "0.012", "0.50", "1.00"]
+    assert [equals(p) for p in (0.00001, 0.5)] == ["< 0.001", "= 0.50"]
     assert who_is_better("auroc", 0.1, 0.2) == "A better" and who_is_better("brier", 0.1, 0.2) == "B better"
     assert who_is_better("cal_slope", 0.1, 0.2) == "they differ" and who_is_better("auroc", -0.1, 0.2) == "not clear"
 

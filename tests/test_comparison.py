@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy.special import expit, logit
+from scipy.stats import binomtest
 from sklearn import metrics as oracle
 
 from dashboard.threshold import net_benefit
@@ -134,6 +135,16 @@ def test_what_cannot_be_estimated_says_why() -> None:
     same = by_name(compare(y, flat, second, subjects, threshold=CUT, n_draws=20))
     assert same["cal_slope"].note == "not estimable: the same forecast for all, n = 30"
     assert same["auroc"].first.value == 0.5
+
+
+def test_a_rate_of_all_is_not_sure_of_itself() -> None:
+    y = np.array([0, 1] * 8)
+    caught, missed = Scored(0.2 + 0.6 * y, np.ones(16, dtype=bool)), Scored(0.3 + 0.1 * y, np.zeros(16, dtype=bool))
+    found = by_name(compare(y, caught, missed, np.arange(16), threshold=CUT, n_draws=50))["sensitivity"]
+    wilson = binomtest(8, 8).proportion_ci(method="wilson")
+    assert (found.first.value, found.first.lo, found.first.hi) == pytest.approx((1, wilson.low, 1))
+    assert (found.second.value, found.second.lo, found.second.hi) == pytest.approx((0, 0, 1 - wilson.low))
+    assert (found.value, found.lo, found.hi, found.alike) == (1, None, None, False)
 
 
 @pytest.mark.parametrize("n", [0, 1, 4])

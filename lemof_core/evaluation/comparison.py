@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from statsmodels.stats.proportion import proportion_confint
 
 from lemof_core.evaluation.metrics import (
     DRAWS_AT_ONCE,
@@ -46,8 +47,8 @@ class Scored:
 class Paired:
     """A metric of both models and the first minus the second, with 95 % intervals; value None: `note` says why.
 
-    n, events: the samples and long stays behind it. alike: both models have the same value in every draw, so that
-    there is no interval to show.
+    n, events: the samples and long stays behind it. lo and hi are None where the difference is the same in every draw;
+    alike: it is 0 in all of them.
     """
 
     name: str
@@ -116,8 +117,11 @@ def compare(
         if why:
             out.append(_missing(name, n, events, why))
         else:
-            points = (float(value[0][name][0]), float(value[1][name][0]))
-            out.append(_paired(name, points, (drawn[0][name], drawn[1][name]), n, events))
+            own = [
+                model.estimate(name, float(point[name][0]), some[name])
+                for model, point, some in zip(both, value, drawn, strict=True)
+            ]
+            out.append(_paired(own[0], own[1], drawn[0][name] - drawn[1][name]))
     return out
 
 
@@ -146,6 +150,18 @@ class _Model:
         if ranks and n_lines and np.ptp(self.p) > 0:
             line[:n_lines] = calibration_lines(self.y, self.p, weights[:n_lines])
         return found | {"cal_slope": line[:, 0], "cal_intercept": line[:, 1]}
+
+    def estimate(self, name: str, value: float, drawn: np.ndarray) -> Estimate:
+        """Return the metric with the interval of its draws (D,).
+
+        A rate of all or of none is the same in every draw, which says nothing of how sure it is: it has Wilson's.
+        """
+        low, high = _ends(drawn)
+        if name in ALARM:
+            hit, held = (int(column.sum()) for column in self._parts[name])
+            if hit in (0, held):
+                low, high = (float(end) for end in proportion_confint(hit, held, method="wilson"))
+        return Estimate(name, value, low, high, len(self.y), int(self.y.sum()))
 
     def why_not(self, name: str) -> str | None:
         """Return why the metric is not estimable of this model, None where it is."""
@@ -188,14 +204,12 @@ def _ratios(y: np.ndarray, p: np.ndarray, alarm: np.ndarray, threshold: float) -
     }
 
 
-def _paired(
-    name: str, points: tuple[float, float], drawn: tuple[np.ndarray, np.ndarray], n: int, events: int
-) -> Paired:
-    first, second = (Estimate(name, point, *_ends(some), n, events) for point, some in zip(points, drawn, strict=True))
-    gaps = drawn[0] - drawn[1]
-    alike = bool(np.nanmax(np.abs(gaps)) == 0)
-    low, high = (None, None) if alike else _ends(gaps)
-    return Paired(name, first, second, points[0] - points[1], low, high, n, events, alike=alike)
+def _paired(first: Estimate, second: Estimate, gaps: np.ndarray) -> Paired:
+    """Return the difference with the interval of its draws (D,); none where it is the same in every draw."""
+    value = (first.value or 0.0) - (second.value or 0.0)
+    low, high = _ends(gaps) if np.nanmax(gaps) > np.nanmin(gaps) else (None, None)
+    alike = low is None and value == 0
+    return Paired(first.name, first, second, value, low, high, first.n, first.events, alike=alike)
 
 
 def _ends(some: np.ndarray) -> tuple[float, float]:
