@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from axe_support import violations
 from browser_support import chromium_browser, chromium_page, find_chromium, identities, idle, streamlit_server
 from compare_support import OTHER, CompareStore, compare_store
 from pages_support import RUN, pages_stores
@@ -112,10 +114,16 @@ def test_the_links_of_a_stay_lead_to_its_case_under_the_run_they_name(server: st
     assert identities(page) == {(stay, OTHER)}
 
 
-def test_on_a_phone_nothing_is_wider_than_the_page(server: str, compare_store: CompareStore) -> None:
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light")])
+def test_nothing_is_wider_than_the_page_and_axe_finds_nothing_serious(
+    width: int, scheme: Literal["light", "dark"], server: str, compare_store: CompareStore
+) -> None:
     stay = int(compare_store.both()["stay_id"].iloc[0])
-    with chromium_page(390, 844) as phone:
-        open_at(phone, f"{server}{BOTH}&case={stay}")
-        expect(phone.get_by_test_id("p-a")).to_be_visible()
-        assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-        assert phone.lemof_failures == []  # type: ignore[attr-defined]
+    with chromium_page(width, 844, scheme) as page:
+        open_at(page, f"{server}{BOTH}&case={stay}")
+        expect(page.get_by_test_id("p-b")).to_be_visible()
+        page.wait_for_timeout(800)  # charts are drawn after the page is at rest
+        if width > 640:  # on a phone Streamlit's own menu is a list that axe refuses, on every page
+            assert violations(page, {}) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.lemof_failures == []  # type: ignore[attr-defined]
