@@ -18,6 +18,7 @@ Scale = Literal["log-odds", "probability"]
 ROW_PX = 17
 _LEVELS = {"1": "low", "2": "mid", "3": "high"}
 _MODALITY = {"ecg": "ECG", "ehr": "Health record"}
+_ONE_ROW = {"Health record": "Record"}  # beside a bracket of one row there is no room for two lines
 _WHOLE = {"ecg": "ECG", "ehr": "Health record", "joint": "Both together", "cross": "Cross-modal branch"}
 
 
@@ -148,7 +149,8 @@ def _brackets(ports: list[str], n: int) -> list[dict[str, object]]:
     return [
         {
             "xref": "paper", "x": 0, "xshift": -84, "xanchor": "right", "yref": "y", "y": (first + last) / 2,
-            "text": name.replace(" ", "<br>"), "showarrow": False, "align": "right", "yanchor": "middle",
+            "text": name.replace(" ", "<br>") if last > first else _ONE_ROW.get(name, name),
+            "showarrow": False, "align": "right", "yanchor": "middle",
         }
         for name, (first, last) in _groups(ports).items()
     ]  # fmt: skip
