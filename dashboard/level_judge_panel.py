@@ -12,8 +12,19 @@ from dashboard.charts.ranks import rank_lines
 from dashboard.level_judges import WAYS, agreement_in_words, judged_table, verdict
 from dashboard.level_tables import MODALITIES
 from dashboard.plain_table import plain_table
+from lemof_core.evaluation.level_removal import best_levels
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
+
+
+# Whose levels are compared: every number of a comparison is of one path, whose stack is its own.
+WHOM = {"both": "with both modalities", "ehr": "without an ECG"}
+
+
+def shown_path(frame: pd.DataFrame, weights: pd.DataFrame) -> str:
+    """The path that the levels are compared on: both modalities, or the record alone where nobody shown has both."""
+    fitted = set(weights["path"])
+    return "both" if "both" in fitted and ((frame["path"] == "both").any() or "ehr" not in fitted) else "ehr"
 
 
 def draw_judges(run: dict[str, Any], frame: pd.DataFrame, phi: pd.DataFrame, fitted: dict[str, pd.DataFrame]) -> None:
@@ -24,16 +35,13 @@ def draw_judges(run: dict[str, Any], frame: pd.DataFrame, phi: pd.DataFrame, fit
     """
     st.subheader("Do other ways of judging a level agree?")
     weights, choices = fitted["stage_weights"], fitted["level_choices"]
-    # The level choices are those of this path; the other's k* may differ.
-    path = "both" if (weights["path"] == "both").any() else "ehr"
+    path = shown_path(frame, weights)
     here = (frame["path"] == path).to_numpy() & phi["ehr_1"].notna().to_numpy()
-    if not here.any():
-        needed = "both modalities" if path == "both" else "a health record"
-        st.info(f"No stay shown here has {needed} and level scores, so the levels cannot be judged side by side.")
+    k_star = _k_star(path, weights, choices)
+    if not here.any() or not k_star:
+        st.info("No stay shown here has level scores of a stack that can be judged, so nothing stands side by side.")
         return
     known, of_phi = frame[here].reset_index(drop=True), phi[here]
-    chosen = choices[choices["is_k_star"].astype(bool)]
-    k_star = {str(one.modality): int(one.level) for one in chosen.itertuples()}
     key = (run["run_id"], queries_levels.who(known))
     link = run["config"].get("decision", {}).get("link", "logit")
     for modality in (name for name in MODALITIES if name in k_star):
@@ -56,11 +64,20 @@ def draw_judges(run: dict[str, Any], frame: pd.DataFrame, phi: pd.DataFrame, fit
         )
         right.html(plain_table(judged_table(found)))
         right.caption(agreement_in_words(found))
-    whom = "with both modalities" if path == "both" else "with a health record"
+    module_2 = ", whose Module 2 goes on reading the level's tokens" if path == "both" else ""
     st.caption(
-        f"All on the same n = {len(known):,} stays {whom}, {int(known['label'].sum()):,} long. Mean |φ|: log-odds of "
-        "G. Weight: of the standardised level in G, with its 90 % bootstrap interval from the fit. AUROC lost: of G "
-        "when the level is held at its mean and the other weights stay as they are, not of a stack fitted again; in "
-        "the last row the same for the whole model, whose Module 2 goes on reading the level's tokens. Other intervals "
-        "are 95 %, by patient, not adjusted for their number. Leads are of the first over the second."
+        f"All on the same n = {len(known):,} stays {WHOM[path]}, {int(known['label'].sum()):,} long. Mean |φ|: in "
+        "log-odds of G. Weight: of the standardised level in G, with its 90 % bootstrap interval from the fit. AUROC "
+        "lost: of G when the level is held at its mean and the other weights stay as they are, not of a stack fitted "
+        f"again; in the last row the same for the whole model{module_2}. Other intervals are 95 %, by patient, not "
+        "adjusted for their number. Leads are of the first over the second."
     )
+
+
+def _k_star(path: str, weights: pd.DataFrame, choices: pd.DataFrame) -> dict[str, int]:
+    """Modality -> k* of the path's stack; empty where it is not known."""
+    # The stored choices are of the path with both modalities, if there is one.
+    if path == "both" or "both" not in set(weights["path"]):
+        chosen = choices[choices["is_k_star"].astype(bool)]
+        return {str(one.modality): int(one.level) for one in chosen.itertuples()}
+    return best_levels(weights[weights["path"] == path])

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.charts.correlation import correlation
 from dashboard.charts.forest import forest
+from dashboard.level_judge_panel import WHOM, shown_path
 from dashboard.level_tables import MODALITIES, STAGES, weight_rows
 from dashboard.level_weights import collinearity, conditions, inflation_table, sign_finding
 from dashboard.plain_table import plain_table
@@ -23,20 +24,19 @@ def draw_collinearity(frame: pd.DataFrame, weights: pd.DataFrame, decision: dict
     Args:
         frame: the predictions of a population; decision: of the run's config.
     """
-    path = "both" if (weights["path"] == "both").any() else "ehr"
+    path = shown_path(frame, weights)
     modalities = [name for name in MODALITIES if path == "both" or name == "ehr"]
     columns = [f"{m}_{k}" for m in modalities for k in (1, 2, 3)]
     levels = frame.loc[frame["path"] == path, columns].dropna()
-    whom = "both modalities" if path == "both" else "a health record"
     if len(levels) < 3:
-        st.subheader(f"How alike the levels are is not estimable, n = {len(levels)} stays with {whom}")
+        st.subheader(f"How alike the levels are is not estimable, n = {len(levels)} stays {WHOM[path]}")
         return
     st.subheader(" · ".join(collinearity(levels, modality) for modality in modalities))
     left, right = st.columns([4, 5], gap="medium")
     with left:
         names = [f"{MODALITIES[m]} {k}" for m in modalities for k in (1, 2, 3)]
         st.plotly_chart(correlation(levels, names), key="chart-correlation", alt="Correlation of the levels", **PLAIN)
-        st.caption(f"Pearson correlation of the log-odds, n = {len(levels):,} stays with {whom}.")
+        st.caption(f"Pearson correlation of the log-odds, n = {len(levels):,} stays {WHOM[path]}.")
     right.html(plain_table(inflation_table(levels, weights[weights["path"] == path]), words=("Sign",)))
     right.caption(
         "Levels that say nearly the same can be exchanged for each other at no cost. Then the weight moves from one to "

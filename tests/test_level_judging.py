@@ -14,11 +14,12 @@ from sklearn.metrics import roc_auc_score
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 from dashboard.level_judges import Judged, agreement_in_words, judged, judged_table, verdict
-from lemof_core.decision import PORTS, Decision
+from lemof_core.config import DecisionConfig
+from lemof_core.decision import PORTS, Decision, fit_decision
 from lemof_core.evaluation.auroc_influence import auroc
 from lemof_core.evaluation.collinearity import condition_number, variance_inflation
 from lemof_core.evaluation.group_means import FEWEST, group_means
-from lemof_core.evaluation.level_removal import stack_logits
+from lemof_core.evaluation.level_removal import best_levels, stack_logits
 from lemof_core.evaluation.metrics import MIN_EVENTS, bootstrap_weights, weighted_auroc
 from lemof_core.evaluation.rank_agreement import agreement, ranks
 from lemof_core.logistic import Logistic
@@ -211,6 +212,15 @@ def test_a_stack_from_stored_weights_says_what_the_model_says_with_and_without_a
         np.testing.assert_allclose(found["final"], wanted["final"], atol=1e-12)
         np.testing.assert_allclose(found["ehr"], wanted["meta_ehr"], atol=1e-12)
     assert set(found) == {*decision.metas, "final"}
+
+
+def test_k_star_of_a_path_is_read_off_its_weights_where_they_tell() -> None:
+    ports, y = RNG.normal(size=(60, 7)), np.tile([0, 1], 30)
+    for path in ("both", "ehr"):
+        columns = ports if path == "both" else ports[:, 3:6]
+        fitted = fit_decision(columns, y, np.arange(60) % 5, path=path, config=DecisionConfig(n_bootstrap=0))
+        assert best_levels(_stored(fitted)) == fitted.k_star
+    assert best_levels(_stored(_decision("both", "prob"))) == {}, "a plain probability has no mark of its level"
 
 
 # The four ways side by side

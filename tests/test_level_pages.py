@@ -289,6 +289,26 @@ def test_the_table_of_signs_has_the_levels_that_there_are() -> None:
 # The page at the edges
 
 
+def test_stays_without_an_ecg_are_judged_by_the_stack_that_is_theirs(
+    pages_stores: PagesStores, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "no-ecg"
+    shutil.copytree(pages_stores.home["no run"], home)
+    store = open_store(f"sqlite:///{home / 'cohort.db'}")
+    parts = fitted_parts()
+    for row in parts["stage_weights"]:
+        if row["path"] == "ehr" and row["input"] in ("ehr_2", "best_ehr"):
+            row.update(mean=0.7)
+    add_pages_run(store, parts=parts)
+    score_all(store, path="ehr")
+    n = len(read_analysis.analysed(store, RUN, "train"))
+    store.close()
+    text = said(open_page("levels", home, monkeypatch, part="train"))
+    assert f"All on the same n = {n} stays without an ECG" in text
+    assert "EHR levels correlate" in text and "ECG levels correlate" not in text
+    assert "lemof-plain" in text and "Judged by" in text
+
+
 @pytest.mark.parametrize("query", [{"without_deaths": "true"}, {"scale": "probability"}, {"part": "cal"}])
 def test_every_choice_has_a_page(
     query: dict[str, str], pages_stores: PagesStores, monkeypatch: pytest.MonkeyPatch

@@ -48,6 +48,25 @@ def stack_logits(
     return {modality: inner[f"meta_{modality}"] for modality in k_star} | {"final": final}
 
 
+def best_levels(weights: pd.DataFrame) -> dict[str, int]:
+    """Return modality -> k* of the stack of one path, where its weights tell.
+
+    The store keeps the choice for one path only. But G_O1 standardises y_best by the mean and SD of the level that it
+    is, and these G_m has too. A modality is left out where nothing is standardised (link "prob").
+    """
+    keyed = weights.set_index(["stage", "input"])[["mean", "scale"]]
+    found = {}
+    for modality in ("ecg", "ehr"):
+        if ("G_O1", f"best_{modality}") not in keyed.index:
+            continue
+        best = keyed.loc[("G_O1", f"best_{modality}")].to_numpy(float)
+        own = [keyed.loc[(f"G_{modality}", f"{modality}_{k}")].to_numpy(float) for k in (1, 2, 3)]
+        same = [k for k, one in enumerate(own, 1) if np.allclose(one, best, rtol=1e-9, atol=0)]
+        if len(same) == 1:
+            found[modality] = same[0]
+    return found
+
+
 def _constant(values: np.ndarray, link: str, *, hold: bool) -> np.ndarray:
     """Return the log-odds, or where they are held the one value that a stage reads as their mean."""
     if not hold:
