@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from dashboard.charts.beeswarm import LEVEL_NAMES
-from dashboard.wording import estimate, probability, signed
+from dashboard.wording import estimate, probability
 
 MODALITIES = {"ecg": "ECG", "ehr": "EHR"}
+SCALES = {"phi_logit": "log-odds", "phi_prob": "probability"}
 OWN_TOKENS = "M2's own tokens"
 INPUTS = {
     "meta_ecg": "y_meta, ECG",
@@ -40,21 +42,50 @@ def chosen_by(run: dict[str, Any]) -> str | None:
     return CHOSEN_BY.get(run["config"].get("level_choice", "cv_gain"))
 
 
+def runner_up(of_modality: pd.DataFrame) -> tuple[int, float] | None:
+    """The level that is k* most often after k* itself, or more often, with its frequency; None where none is known.
+
+    Args:
+        of_modality: level, frequency, is_k_star; a level that no refit chose is none's rival.
+    """
+    others = of_modality[~of_modality["is_k_star"].astype(bool) & (of_modality["frequency"] > 0)]
+    if others.empty:
+        return None
+    rival = others.loc[others.sort_values("level")["frequency"].idxmax()]
+    return int(rival["level"]), float(rival["frequency"])
+
+
 def finding(choices: pd.DataFrame, modality: str) -> str:
-    """Which level is k* and how often, in a sentence; never the choice without its frequency."""
-    chosen = choices[(choices["modality"] == modality) & choices["is_k_star"]]
+    """Which level is k*, how often, and which is next, in a sentence; never the choice without its frequency."""
+    own = choices[choices["modality"] == modality]
+    chosen = own[own["is_k_star"].astype(bool)]
     name = MODALITIES[modality]
     if chosen.empty:
         return f"{name}: no level was chosen"
     row = chosen.iloc[0]
     if pd.isna(row["frequency"]):
         return f"{name}: level {row['level']} weighs most; how often is not known"
-    sure = "clearly" if row["frequency"] >= 0.8 else "narrowly" if row["frequency"] >= 0.5 else "far from settled"
-    others = choices[(choices["modality"] == modality) & (choices["frequency"] > row["frequency"])]
-    if len(others):
-        rival = others.loc[others["frequency"].idxmax()]
-        sure = f"less often than level {rival['level']} ({100 * rival['frequency']:.0f} %)"
-    return f"{name}: level {row['level']} is k* in {100 * row['frequency']:.0f} % of the refits, {sure}"
+    share = float(row["frequency"])
+    found = f"{name}: level {row['level']} is k* in {100 * share:.0f} % of the refits"
+    rival = runner_up(own)
+    if rival is None:
+        return f"{found}, no other level in any"
+    if rival[1] > share:
+        return f"{found}, less often than level {rival[0]} ({100 * rival[1]:.0f} %)"
+    sure = "clearly ahead of" if share >= 0.8 else "narrowly ahead of" if share >= 0.5 else "far from settled against"
+    return f"{found}, {sure} level {rival[0]} ({100 * rival[1]:.0f} %)"
+
+
+def importance_lead(choices: pd.DataFrame, modality: str) -> str:
+    """How much larger the mean |phi| of k* is than the next one's, over the rows G was fitted on, in a sentence."""
+    own = choices[(choices["modality"] == modality) & (choices["level"] > 0)].dropna(subset=["mean_abs_phi"])
+    if len(own) < 2:
+        return ""
+    first, second = own.sort_values("mean_abs_phi", ascending=False, kind="stable").head(2).itertuples()
+    if first.mean_abs_phi == 0:
+        return "Mean |φ| is 0 for every level: G gives them no weight."
+    share = 100 * second.mean_abs_phi / first.mean_abs_phi
+    return f"Level {second.level} has {share:.{0 if share < 99 else 1}f} % of the mean |φ| of level {first.level}."
 
 
 def level_table(
@@ -101,25 +132,26 @@ def weight_rows(weights: pd.DataFrame, stage: str, path: str) -> pd.DataFrame:
     return numbers.assign(label=labels, text=texts)
 
 
-def collinearity(levels: pd.DataFrame, modality: str) -> str:
-    """How alike the three levels of a modality are, in a sentence.
-
-    Args:
-        levels: columns <modality>_1..3, log-odds.
-    """
-    matrix = levels[[f"{modality}_{k}" for k in (1, 2, 3)]].corr().to_numpy()
-    pairs = [matrix[i, j] for i, j in ((0, 1), (0, 2), (1, 2)) if matrix[i, j] == matrix[i, j]]
-    if not pairs:
-        return f"{MODALITIES[modality]} levels: correlation not estimable, n = {len(levels)}"
-    return f"{MODALITIES[modality]} levels correlate {signed(min(pairs))} to {signed(max(pairs))}"
-
-
 def input_label(name: str) -> str:
     """The input of a stage in words: ecg_2 is ECG level 2."""
     modality, _, level = name.partition("_")
     if modality in MODALITIES and level.isdigit():
         return f"{MODALITIES[modality]} {LEVEL_NAMES[int(level)].lower()}"
     return INPUTS.get(name, name)
+
+
+def number_3(value: float, *, sign: bool = False) -> str:
+    """Return 0.166 or −0.012: what levels differ by is lost in two digits."""
+    # Adding 0 makes a zero of the minus zero that rounding leaves.
+    return f"{round(value, 3) + 0.0:{'+' if sign else ''}.3f}".replace("-", "−")
+
+
+def interval_3(low: float, high: float) -> str:
+    """Return [0.160–0.172], or [−0.012 to 0.004]; nothing without an interval."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    between = " to " if round(low, 3) < 0 else "–"
+    return f"[{number_3(low)}{between}{number_3(high)}]"
 
 
 def _auroc(rows: pd.DataFrame) -> str:

@@ -51,15 +51,6 @@ def scored_splits(url: str, revision: str, run_id: str) -> list[str]:
     return read_results.scored_splits(cached_store(url), run_id)
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def level_scores(url: str, revision: str, run_id: str) -> pd.DataFrame:
-    """selection_phi of every scored sample: sample_id, modality, level, logit, phi_logit, phi_prob, stay_id, split."""
-    store = cached_store(url)
-    found = read_results.level_scores(store, run_id)
-    of_sample = read_results.predictions(store, run_id)[["sample_id", "stay_id", "split", "path"]]
-    return found.merge(of_sample, on="sample_id", validate="many_to_one")
-
-
 @st.cache_data(max_entries=8, show_spinner=False)
 def fitted(url: str, revision: str, run_id: str) -> dict[str, pd.DataFrame]:
     """What the run was fitted to: frames `calibrations`, `level_choices`, `stage_weights` of `read_results`."""

@@ -146,6 +146,7 @@ def test_module_2s_levels_by_rule_have_no_frequency(
     assert "M2 in" not in app.dataframe[0].value, "nothing was tried, so there is no share to show"
     assert "reads levels by rule: those of k*" in said(app)
     assert "Nothing holds the weights" in said(app)
+    assert "No weight of 12 is negative**" in said(app), "what nothing holds is not said to be held"
     store = open_store(f"sqlite:///{home / 'cohort.db'}")
     held = {"nonnegative": True, "penalties": [0.0]}
     add_pages_run(store, "run-fixed", config={"level_choice": "fixed", "decision": held, "settings": {"x": "1"}})

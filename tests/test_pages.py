@@ -262,7 +262,8 @@ def test_a_run_without_an_ecg_path_is_shown_without_one(
         assert [one.value for one in app.exception] == [], name
     levels = said(open_page("levels", home, monkeypatch))
     assert "ECG: no level was chosen" in levels
-    assert "How alike the levels are is not estimable, n = 0" in levels
+    assert "EHR levels correlate" in levels and "ECG levels correlate" not in levels
+    assert "No stay shown here was scored with its ECG levels" in levels
     assert "inner predictions were not evaluated" in said(open_page("performance", home, monkeypatch))
 
 

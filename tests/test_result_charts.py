@@ -16,7 +16,8 @@ from dashboard.charts.curves import decision, precision_recall, roc
 from dashboard.charts.forest import forest
 from dashboard.charts.theme import ACCENT, CONTEXT, LOWERS, RAISES
 from dashboard.figures import Figure, figure_row
-from dashboard.level_tables import collinearity, finding, input_label, level_table, weight_rows
+from dashboard.level_tables import finding, importance_lead, input_label, level_table, weight_rows
+from dashboard.level_weights import collinearity
 from dashboard.plain_table import plain_table
 from dashboard.strata import branch_rows, floors_in_words, not_estimable, strata_rows, strata_table
 from dashboard.threshold import confusion
@@ -230,16 +231,26 @@ CHOICES = pd.DataFrame(
 
 
 def test_a_level_is_never_named_without_its_frequency() -> None:
-    assert finding(CHOICES, "ecg") == "ECG: level 3 is k* in 90 % of the refits, clearly"
-    assert finding(CHOICES, "ehr") == "EHR: level 2 is k* in 55 % of the refits, narrowly"
+    assert finding(CHOICES, "ecg") == "ECG: level 3 is k* in 90 % of the refits, clearly ahead of level 1 (10 %)"
+    assert finding(CHOICES, "ehr") == "EHR: level 2 is k* in 55 % of the refits, no other level in any"
+    close = CHOICES.assign(frequency=[0.45, 0.55, None, 0.55])
+    assert finding(close, "ecg") == "ECG: level 3 is k* in 55 % of the refits, narrowly ahead of level 1 (45 %)"
     beaten = CHOICES.assign(frequency=[0.6, 0.4, None, 0.55])
     assert finding(beaten, "ecg") == "ECG: level 3 is k* in 40 % of the refits, less often than level 1 (60 %)"
     assert finding(beaten.assign(frequency=[0.3, 0.4, None, 0.55]), "ecg").endswith(
-        "40 % of the refits, far from settled"
+        "40 % of the refits, far from settled against level 1 (30 %)"
     )
     unknown = CHOICES.assign(frequency=np.nan)
     assert finding(unknown, "ecg") == "ECG: level 3 weighs most; how often is not known"
     assert finding(CHOICES.assign(is_k_star=False), "ecg") == "ECG: no level was chosen"
+
+
+def test_the_lead_of_k_star_in_importance_is_a_share() -> None:
+    assert importance_lead(CHOICES, "ecg") == "Level 1 has 50 % of the mean |φ| of level 3."
+    assert importance_lead(CHOICES, "ehr") == "", "a single level leads nobody"
+    close = CHOICES.assign(mean_abs_phi=[0.3995, 0.4, None, 0.4])
+    assert "Level 1 has 99.9 %" in importance_lead(close, "ecg"), "nearly the same is not written as the same"
+    assert "0 for every level" in importance_lead(CHOICES.assign(mean_abs_phi=0.0), "ecg")
 
 
 def test_the_level_table_shows_both_choices_and_no_invented_number() -> None:
@@ -267,7 +278,7 @@ def test_weights_stand_in_the_order_of_the_inputs_without_the_intercept() -> Non
 def test_collinearity_is_the_range_of_pearsons_r() -> None:
     first = np.arange(10.0)
     levels = pd.DataFrame({"ecg_1": first, "ecg_2": 2 * first + 1, "ecg_3": -first})
-    assert collinearity(levels, "ecg") == "ECG levels correlate −1.00 to +1.00"
+    assert collinearity(levels, "ecg") == "ECG levels correlate −1.00 to +1.00, variance inflation infinite"
     assert "not estimable, n = 1" in collinearity(levels.head(1), "ecg")
     figure = correlation(levels, ["a", "b", "c"])
     assert figure.data[0].text[0] == ["1.00", "1.00", "−1.00"]

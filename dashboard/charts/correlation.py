@@ -9,6 +9,7 @@ from dashboard.charts.theme import ACCENT, laid_out
 
 # One hue from paper to ink: its light end must not shout on either background.
 _SCALE = [[0.0, "rgba(138, 143, 148, 0.12)"], [1.0, ACCENT]]
+_DARK = 0.6  # of such cells the text is white
 
 
 def correlation(levels: pd.DataFrame, names: list[str]) -> go.Figure:
@@ -28,13 +29,19 @@ def correlation(levels: pd.DataFrame, names: list[str]) -> go.Figure:
             colorscale=_SCALE,
             showscale=False,
             text=[[f"{value:.2f}".replace("-", "−") if value == value else "–" for value in row] for row in matrix],
-            texttemplate="%{text}",
             hovertemplate="%{y} with %{x}: %{text}<extra></extra>",
             xgap=1,
             ygap=1,
         )
     )
-    figure = laid_out(figure, height=300, margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    # Written by hand: Plotly would choose the colour of a text in a cell as if the page were white.
+    written = [
+        {"x": column, "y": row, "text": figure.data[0].text[i][j], "showarrow": False}
+        | ({"font": {"color": "white"}} if matrix[i, j] > _DARK else {})
+        for i, row in enumerate(names)
+        for j, column in enumerate(names)
+    ]
+    figure = laid_out(figure, height=300, margin={"l": 8, "r": 8, "t": 8, "b": 8}, annotations=written)
     figure.update_yaxes(autorange="reversed", showgrid=False, automargin=True, ticks="")
     figure.update_xaxes(showgrid=False, side="bottom", automargin=True, ticks="")
     return figure

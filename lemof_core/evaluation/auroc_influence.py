@@ -1,0 +1,63 @@
+"""Labels and scores in; AUROCs and what each sample does to them out, for paired intervals that need no draws.
+
+The interval of a bootstrap without the bootstrap: at 100,000 stays a thousand draws of twenty AUROCs take minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm, rankdata
+
+from lemof_core.evaluation.metrics import MIN_EVENTS
+
+_Z_95 = float(norm.ppf(0.975))
+
+
+@dataclass(frozen=True)
+class Auroc:
+    """An AUROC, or a difference of two, and how far each sample moves it.
+
+    Attributes:
+        value: NaN where there are fewer than MIN_EVENTS of a class.
+        influence: (N,), sums to 0; subject_ids: (N,), whose samples they are.
+    """
+
+    value: float
+    influence: np.ndarray
+    subject_ids: np.ndarray
+
+    def __sub__(self, other: Auroc) -> Auroc:
+        """Return the paired difference on the same samples."""
+        return Auroc(self.value - other.value, self.influence - other.influence, self.subject_ids)
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % interval, normal; NaN without a value or with a single patient.
+
+        Of one sample a patient it is DeLong's (1988); of several, Obuchowski's (1997), by summing what a patient does.
+        """
+        subjects, of = np.unique(self.subject_ids, return_inverse=True)
+        if np.isnan(self.value) or len(subjects) < 2:
+            return np.nan, np.nan
+        of_patient = np.bincount(of, weights=self.influence)
+        wide = _Z_95 * float(np.sqrt((of_patient**2).sum() * len(subjects) / (len(subjects) - 1)))
+        return self.value - wide, self.value + wide
+
+
+def auroc(y: np.ndarray, score: np.ndarray, subject_ids: np.ndarray) -> Auroc:
+    """Return the AUROC of scores (N,) for labels (N,), ties counted half, with its influence.
+
+    A sample's influence is the share of the other class that it beats, less the AUROC, over the size of its own class
+    (DeLong, DeLong and Clarke-Pearson 1988, with the mid-rank form of Sun and Xu 2014).
+    """
+    positive = np.asarray(y) == 1
+    n_pos, n_neg = int(positive.sum()), int((~positive).sum())
+    if min(n_pos, n_neg) < MIN_EVENTS:
+        return Auroc(np.nan, np.zeros(len(positive)), subject_ids)
+    rank = rankdata(score)
+    beaten = np.empty(len(rank))
+    beaten[positive] = (rank[positive] - rankdata(score[positive])) / n_neg
+    beaten[~positive] = 1 - (rank[~positive] - rankdata(score[~positive])) / n_pos
+    value = float(beaten[positive].mean())
+    return Auroc(value, (beaten - value) / np.where(positive, n_pos, n_neg), subject_ids)
