@@ -46,7 +46,7 @@ def choose(url: str, revision: str, run_id: str, defined: Definition) -> Populat
 
     The parameters in the URL are `part`, `without_deaths` and `among`. No sample may be left: `frame` is empty then.
     """
-    splits = [name for name in SPLITS if name in queries_results.scored_splits(url, revision, run_id)]
+    splits = [name for name in SPLITS if name in queries_results.scored_splits(url, revision, run_id)] or ["test"]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="population"):
         split = st.segmented_control("Split", splits, default=splits[0], key="part", required=True, **URL)
         without = st.toggle(

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
+from lemof_core.evaluation.delong import components
 from lemof_core.evaluation.metrics import MIN_EVENTS
 
 _Z_95 = float(norm.ppf(0.975))
@@ -49,15 +50,14 @@ def auroc(y: np.ndarray, score: np.ndarray, subject_ids: np.ndarray) -> Auroc:
     """Return the AUROC of scores (N,) for labels (N,), ties counted half, with its influence.
 
     A sample's influence is the share of the other class that it beats, less the AUROC, over the size of its own class
-    (DeLong, DeLong and Clarke-Pearson 1988, with the mid-rank form of Sun and Xu 2014).
+    (DeLong, DeLong and Clarke-Pearson 1988; see `delong.components`).
     """
     positive = np.asarray(y) == 1
     n_pos, n_neg = int(positive.sum()), int((~positive).sum())
     if min(n_pos, n_neg) < MIN_EVENTS:
         return Auroc(np.nan, np.zeros(len(positive)), subject_ids)
-    rank = rankdata(score)
-    beaten = np.empty(len(rank))
-    beaten[positive] = (rank[positive] - rankdata(score[positive])) / n_neg
-    beaten[~positive] = 1 - (rank[~positive] - rankdata(score[~positive])) / n_pos
+    beaten = np.empty(len(positive))
+    of_pos, of_neg = components(np.asarray(y), np.asarray(score, dtype=float)[None])
+    beaten[positive], beaten[~positive] = of_pos[0], of_neg[0]
     value = float(beaten[positive].mean())
     return Auroc(value, (beaten - value) / np.where(positive, n_pos, n_neg), subject_ids)
