@@ -23,17 +23,8 @@ def disease_groups() -> tuple[str, ...]:
     return tuple(dict.fromkeys(group for group, *_ in _rules()))
 
 
-def group_of(icd_version: int, icd_code: str) -> str | None:
-    """Return the group of a code, written with or without its point, or None."""
-    code = icd_code.replace(".", "").strip().upper()
-    for group, version, prefixes, exceptions in _rules():
-        if version == icd_version and code.startswith(prefixes) and not code.startswith(exceptions):
-            return group
-    return None
-
-
 def group_expression(icd_version: str = "icd_version", icd_code: str = "icd_code") -> pl.Expr:
-    """Return the same as `group_of` for columns of a frame, as a Polars expression."""
+    """Return the group of a code, written with or without its point, or null: of columns of a frame."""
     code = pl.col(icd_code).str.replace_all(".", "", literal=True).str.strip_chars().str.to_uppercase()
     names = []
     for group, version, prefixes, exceptions in _rules():

@@ -7,23 +7,28 @@ looked at. Diagnoses, race, insurance and language are audit facts: they stratif
 
 from __future__ import annotations
 
+import json
+import operator
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, case, func, literal, select, type_coerce
 
 from cohort_db.frames import frame_of
-from cohort_db.race_groups import race_group_sql
-from cohort_db.schema import admission, branch_value, diagnosis, ecg_measurement, ecg_record, sample, stay, subject
+from cohort_db.inner_ports import LEVEL_PORTS, PORTS, ports_of
+from cohort_db.race_groups import race_group
+from cohort_db.schema import admission, diagnosis, ecg_measurement, ecg_record, sample, stay, subject
 from cohort_db.schema import prediction as predicted
 from cohort_db.store import Store
 
-LEVEL_PORTS = ("ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3")
-PORTS = (*LEVEL_PORTS, "cross")
+__all__ = ["ECG_FACTS", "LEVEL_PORTS", "PORTS", "analysed"]
+
 # Measured from the linked ECG by this program, unconfirmed; NaN where there is none or it was not measurable.
 ECG_FACTS = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms")
-_WORDS = ("path", "sex", "race", "insurance", "language", "unit", "admission_type", "diseases", "ecg")
+_WORDS = frozenset({"path", "sex", "race", "insurance", "language", "unit", "admission_type", "ecg"})
 
 
 def analysed(store: Store, run_id: str, split: str = "test") -> pd.DataFrame:
@@ -40,47 +45,27 @@ def analysed(store: Store, run_id: str, split: str = "test") -> pd.DataFrame:
         ecg_1..3, ehr_1..3, cross: the inner predictions, log-odds (NaN where the sample's path has no such port).
     Columns of words are categories: there are few different ones among many rows.
     """
+    coded = select(diagnosis.c.disease_group).where(diagnosis.c.disease_group.is_not(None)).distinct()
     with store.reading() as conn:
-        facts = frame_of(conn, _facts(run_id, split), optional=frozenset({"quality", "usable"}))
-        inner = frame_of(conn, _ports(run_id, split), optional=frozenset(PORTS))
-        measured = frame_of(conn, _measured(run_id, split), optional=frozenset(ECG_FACTS))
-        coded = frame_of(conn, _coded(run_id, split))
-    facts["label"] = facts["label"].astype(int)
-    facts["ecg"] = _ecg(facts)
-    groups = coded.groupby("sample_id")["disease_group"].agg(", ".join)
-    facts["diseases"] = facts["sample_id"].map(groups).fillna("").astype(object)
-    for name in ("insurance", "language"):
-        facts[name] = facts[name].where(facts[name].notna() & (facts[name] != ""), "unknown")
-    facts = facts.drop(columns=["quality", "usable", "study_id"])
-    for more in (measured, inner):
-        facts = facts.merge(more, on="sample_id", how="left", validate="one_to_one")
-    return facts.astype(dict.fromkeys(_WORDS, "category"))
+        groups = sorted(conn.execute(coded).scalars())
+        found = frame_of(conn, _facts(run_id, split, groups), words=_WORDS)
+        inner = ports_of(conn, run_id, split)
+    found["label"] = found["label"].astype(int)
+    for name, tell in (("race", race_group), ("insurance", _known), ("language", _known), ("ecg", _ecg_in_words)):
+        found[name] = _retold(found[name].array, tell)
+    found["diseases"] = _in_words(found["diseases"].to_numpy(np.int64), groups)
+    return found.join(inner, on="sample_id", validate="one_to_one")
 
 
-def _ecg(facts: pd.DataFrame) -> np.ndarray:
-    """Return what the linked ECG is worth (N,), in words."""
-    linked, usable = facts["study_id"].notna(), facts["usable"].fillna(False).astype(bool)
-    flagged = facts["quality"].map(lambda quality: bool(quality) and any(quality.values())).astype(bool)
-    return np.select([~linked, ~usable, flagged], ["none", "unusable", "flagged"], "clean").astype(object)
-
-
-def _of(run_id: str, split: str) -> Any:
-    """Return the condition that names the predictions; outcome known."""
-    return and_(predicted.c.run_id == run_id, predicted.c.split == split, sample.c.label.is_not(None))
-
-
-def _scored() -> Any:
-    return predicted.join(sample, sample.c.sample_id == predicted.c.sample_id)
-
-
-def _facts(run_id: str, split: str) -> Select[Any]:
-    joined = (
-        _scored()
+def _facts(run_id: str, split: str, groups: Sequence[str]) -> Select[Any]:
+    joined: FromClause = (
+        predicted.join(sample, sample.c.sample_id == predicted.c.sample_id)
         .join(stay, stay.c.stay_id == sample.c.stay_id)
         .join(subject, subject.c.subject_id == stay.c.subject_id)
         .join(admission, admission.c.hadm_id == stay.c.hadm_id)
         .outerjoin(ecg_record, ecg_record.c.study_id == sample.c.study_id)
     )
+    joined, measured = _beside_measured(joined)
     return (
         select(
             predicted.c.sample_id,
@@ -93,56 +78,71 @@ def _facts(run_id: str, split: str) -> Select[Any]:
             sample.c.died_before_cut,
             stay.c.age_years,
             subject.c.sex,
-            race_group_sql(admission.c.race).label("race"),
+            admission.c.race,
             admission.c.insurance,
             admission.c.language,
             stay.c.first_careunit.label("unit"),
             admission.c.admission_type,
             predicted.c.typical_ecg,
             predicted.c.typical_ehr,
-            sample.c.study_id,
-            ecg_record.c.quality,
-            ecg_record.c.usable,
+            _ecg().label("ecg"),
+            _diseases(groups).label("diseases"),
+            *measured,
         )
         .select_from(joined)
-        .where(_of(run_id, split))
+        .where(predicted.c.run_id == run_id, predicted.c.split == split, sample.c.label.is_not(None))
         .order_by(predicted.c.sample_id)
     )
 
 
-def _ports(run_id: str, split: str) -> Select[Any]:
-    """One row per sample, a column per port: turned in the database, where a row has a tenth of the weight."""
-    turned = [func.max(case((branch_value.c.port == port, branch_value.c.logit))).label(port) for port in PORTS]
-    same = and_(branch_value.c.run_id == predicted.c.run_id, branch_value.c.sample_id == predicted.c.sample_id)
-    joined = _scored().join(branch_value, same)
-    return (
-        select(predicted.c.sample_id, *turned)
-        .select_from(joined)
-        .where(_of(run_id, split))
-        .group_by(predicted.c.sample_id)
-    )
+def _ecg() -> ColumnElement[str]:
+    """Return "none", "unusable", or the quality flags of a usable ECG as they are stored, NULL where there are none."""
+    flags = type_coerce(ecg_record.c.quality, Text)
+    return case((sample.c.study_id.is_(None), "none"), (ecg_record.c.usable.is_(True), flags), else_="unusable")
 
 
-def _measured(run_id: str, split: str) -> Select[Any]:
-    name, value = ecg_measurement.c.name, ecg_measurement.c.value
-    turned = [func.max(case((name == fact, value))).label(fact) for fact in ECG_FACTS]
-    joined = _scored().join(ecg_measurement, ecg_measurement.c.study_id == sample.c.study_id)
-    return (
-        select(predicted.c.sample_id, *turned)
-        .select_from(joined)
-        .where(_of(run_id, split), name.in_(ECG_FACTS))
-        .group_by(predicted.c.sample_id)
-    )
+def _ecg_in_words(told: str | None) -> str:
+    """Return what the linked ECG is worth, of what `_ecg` gives."""
+    if told in ("none", "unusable"):
+        return str(told)
+    flags = json.loads(told) if told else None
+    return "flagged" if flags and any(flags.values()) else "clean"
 
 
-def _coded(run_id: str, split: str) -> Select[Any]:
-    joined = (
-        _scored().join(stay, stay.c.stay_id == sample.c.stay_id).join(diagnosis, diagnosis.c.hadm_id == stay.c.hadm_id)
+def _known(word: str | None) -> str:
+    return word or "unknown"
+
+
+def _retold(words: pd.Categorical, tell: Callable[[str | None], str]) -> pd.Categorical:
+    """Return each of the words (N,) as `tell` says it, who is asked once for each different one."""
+    told = [tell(word) for word in (*words.categories, None)]  # the last is that of code -1, an absent word
+    return pd.Categorical(np.array(told, dtype=object)[words.codes])
+
+
+def _beside_measured(joined: FromClause) -> tuple[FromClause, list[ColumnElement[float]]]:
+    """Return the join with what was measured in the linked ECG, and its columns by the names of ECG_FACTS."""
+    columns: list[ColumnElement[float]] = []
+    for fact in ECG_FACTS:
+        own = ecg_measurement.alias(f"measured_{fact}")
+        joined = joined.outerjoin(own, and_(own.c.study_id == sample.c.study_id, own.c.name == fact))
+        columns.append(own.c.value.label(fact))
+    return joined, columns
+
+
+def _diseases(groups: Sequence[str]) -> ColumnElement[int]:
+    """Return the sum of 2^place over the groups, in the order given, that the admission is coded with."""
+    if not groups:
+        return literal(0)
+    bits = (
+        func.max(case((diagnosis.c.disease_group == group, 2**place), else_=0)) for place, group in enumerate(groups)
     )
-    return (
-        select(predicted.c.sample_id, diagnosis.c.disease_group)
-        .select_from(joined)
-        .where(_of(run_id, split), diagnosis.c.disease_group.is_not(None))
-        .distinct()
-        .order_by(predicted.c.sample_id, diagnosis.c.disease_group)
-    )
+    own = select(reduce(operator.add, bits)).where(diagnosis.c.hadm_id == stay.c.hadm_id)
+    return func.coalesce(own.scalar_subquery(), 0)
+
+
+def _in_words(coded: np.ndarray, groups: Sequence[str]) -> pd.Categorical:
+    """Return the groups of each sum (N,), joined by ", "."""
+    sums, each = np.unique(coded, return_inverse=True)
+    words = [", ".join(group for place, group in enumerate(groups) if one >> place & 1) for one in sums.tolist()]
+    order = np.argsort(np.array(words, dtype=object))
+    return pd.Categorical.from_codes(np.argsort(order)[each], [words[place] for place in order])

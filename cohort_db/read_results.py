@@ -17,6 +17,7 @@ from cohort_db import read
 from cohort_db.arrays import ArrayStore
 from cohort_db.errors import InputMistake
 from cohort_db.frames import frame_of
+from cohort_db.inner_ports import ports_of
 from cohort_db.read_course import UnknownId
 from cohort_db.schema import array_ref, ingest_step, level_choice, level_score, metric, sample, stage_weight
 from cohort_db.schema import branch_value as branch_table
@@ -133,12 +134,11 @@ def branch_values(store: Store, run_id: str, sample_id: str) -> pd.DataFrame:
     return found.sort_values("port", key=lambda port: port.where(port != "cross", "~"), ignore_index=True)
 
 
-def ports(store: Store, run_id: str) -> pd.DataFrame:
-    """The inner predictions of every sample, log-odds: indexed by sample_id, columns ecg_1..3, ehr_1..3, cross (NaN
-    where the sample's path has no such port)."""
-    found = _of_run(store, branch_table, run_id)
-    wide = found.pivot(index="sample_id", columns="port", values="logit")
-    return wide.reindex(columns=["ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3", "cross"])
+def ports(store: Store, run_id: str, split: str | None = None) -> pd.DataFrame:
+    """The inner predictions of every sample (on one split), log-odds: indexed by sample_id, columns ecg_1..3, ehr_1..3,
+    cross (NaN where the sample's path has no such port)."""
+    with store.reading() as conn:
+        return ports_of(conn, run_id, split)
 
 
 def input_effect(store: Store, run_id: str, sample_id: str) -> dict[str, Any] | None:

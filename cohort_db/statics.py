@@ -12,8 +12,6 @@ from cohort_db.frames import frame_of
 from cohort_db.schema import admission, measurement, sample, stay, subject, variable
 from cohort_db.store import Store
 
-COMPUTED = ("age", "sex", "emergency", "hours_to_icu", "unit_cardiac", "unit_surgical", "unit_neuro")
-
 
 def statics(store: Store, task: str = "los", *, stay_id: int | None = None) -> pd.DataFrame:
     """One row per sample, indexed by sample_id in its order, one column per static variable in catalogue order; NaN

@@ -9,7 +9,6 @@ from scipy.stats import rankdata
 
 MIN_EVENTS = 5  # of each class, as in the stored metrics
 N_DRAWS = 300
-Z_95 = 1.959964
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import streamlit as st
 from dashboard import queries_case
 from dashboard.case_ecg import PX_PER_MM
 from dashboard.case_overlay import twelve_leads
-from dashboard.case_values import Latest, judged, latest_seen
+from dashboard.case_sheet import judged_values
+from dashboard.case_values import Latest
 from dashboard.ecg_paper import ecg_paper
 from dashboard.plain_table import plain_table
 from dashboard.queries_case import Case
@@ -23,20 +24,12 @@ def other_panel(url: str, revision: str, case: Case, latest: Mapping[str, Latest
     other = queries_case.case_of(url, revision, other_id, case.run_id)
     if other is None or other.stay_id == case.stay_id:
         return
-    variables = queries_case.variables(url, revision)
-    values = judged(
-        queries_case.measurements(url, revision, other_id),
-        variables,
-        sex=other.facts["sex"],
-        intime=other.facts["intime"],
-        t0_s=other.t0_s,
-    )
-    others = latest_seen(values, variables, other.facts["sex"])
+    _, others = judged_values(url, revision, other)
     with st.container(key="case-other", gap="xsmall"):
         st.html(_header(case, other))
         left, right = st.columns([38, 62], gap="medium")
         with left:
-            st.html(last_values(case, latest, other, others, variables))
+            st.html(last_values(case, latest, other, others, queries_case.variables(url, revision)))
         with right:
             _paper(url, revision, other)
 

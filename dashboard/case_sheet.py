@@ -36,20 +36,21 @@ class CaseSheet:
     second_id: int | None  # of the one beside it
 
 
+def judged_values(url: str, revision: str, case: Case) -> tuple[pd.DataFrame, dict[str, Latest]]:
+    """Return the case's charted values as `case_values.judged` gives them, and what the model saw last of each."""
+    variables, facts = queries_case.variables(url, revision), case.facts
+    measured = queries_case.measurements(url, revision, case.stay_id)
+    values = judged(measured, variables, sex=facts["sex"], intime=facts["intime"], t0_s=case.t0_s)
+    return values, latest_seen(values, variables, facts["sex"])
+
+
 def read_sheet(stay_id: int, run: dict[str, Any] | None, *, with_maps: bool) -> CaseSheet | None:
     """Return the sheet; None where the store holds no such stay. with_maps: read the attention maps now."""
     url, revision = stamp()
     case = queries_case.case_of(url, revision, stay_id, run["run_id"] if run else None)
     if case is None:
         return None
-    variables = queries_case.variables(url, revision)
-    values = judged(
-        queries_case.measurements(url, revision, stay_id),
-        variables,
-        sex=case.facts["sex"],
-        intime=case.facts["intime"],
-        t0_s=case.t0_s,
-    )
+    values, latest = judged_values(url, revision, case)
     explained, read_maps = None, None
     if case.prediction and case.prediction["array_row"] is not None:
         row, path = int(case.prediction["array_row"]), case.prediction["path"]
@@ -64,9 +65,9 @@ def read_sheet(stay_id: int, run: dict[str, Any] | None, *, with_maps: bool) -> 
         case,
         run,
         definition_of(run) if run else queries_case.definition(url, revision),
-        variables,
+        queries_case.variables(url, revision),
         values,
-        latest_seen(values, variables, case.facts["sex"]),
+        latest,
         explained,
         read_maps,
         read_maps() if read_maps and with_maps else None,

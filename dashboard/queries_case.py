@@ -30,7 +30,6 @@ class Case:
     label: int | None = None
     died_before_cut: bool = False
     study_id: int | None = None
-    ecg_usable: bool = False
     run_id: str = ""
     prediction: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
@@ -105,7 +104,6 @@ def case_of(url: str, revision: str, stay_id: int, run_id: str | None) -> Case |
         label=row["label"],
         died_before_cut=row["died_before_cut"],
         study_id=row["study_id"],
-        ecg_usable=bool(row["ecg_usable"]),
         run_id=run_id or "",
     )
     prediction = read_results.prediction(store, run_id, str(case.sample_id)) if run_id else None

@@ -11,7 +11,6 @@ from math import ceil
 from typing import Any
 
 import numpy as np
-from scipy.stats import betabinom
 
 ALPHA = 0.1  # the promised share of a class whose set misses it
 
@@ -49,13 +48,3 @@ def covered(y: np.ndarray, p: np.ndarray, cutoffs: dict[int, float]) -> np.ndarr
     """Return (N,) bool: the sample's own class is in its set."""
     unlike = np.where(y == 1, 1 - p, p)
     return np.asarray(unlike <= np.where(y == 1, cutoffs[1], cutoffs[0]))
-
-
-def coverage_interval(n_cal: int, n_test: int, alpha: float, *, level: float = 0.99) -> tuple[float, float]:
-    """Return within which shares of n_test new patients of a class are covered with probability `level`.
-
-    Of exchangeable patients without ties the covered number is Beta-binomial (n_test, k, n_cal + 1 - k).
-    """
-    k = rank_of(n_cal, alpha)
-    low, high = betabinom.interval(level, n_test, k, n_cal + 1 - k)
-    return float(low) / n_test, float(high) / n_test

@@ -6,8 +6,6 @@ what is not known. Trees need neither: extremes are exact here, and what is not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 SERIES_COLUMNS = ("last", "mean", "min", "max", "count", "slope", "hours since last", "missing")
@@ -17,7 +15,7 @@ N_SERIES_COLUMNS = len(SERIES_COLUMNS)
 def tabular_view(
     value: np.ndarray, mask: np.ndarray, since: np.ndarray, static: np.ndarray, static_mask: np.ndarray
 ) -> np.ndarray:
-    """Return (n, V * 8 + S) float32: `SERIES_COLUMNS` of each series, then the statics; names by `tabular_names`.
+    """Return (n, V * 8 + S) float32: `SERIES_COLUMNS` of each series, then the statics.
 
     Args: the fields of a ScaledCohort, value, mask, since (n, V, H) and static, static_mask (n, S). Every number
     comes from observed hours alone: count is how many there are, slope the straight line's through them, per hour.
@@ -40,15 +38,6 @@ def tabular_view(
     series = np.stack([last, mean, low, high, count, slope, age, never], axis=-1).astype(np.float32)
     statics = np.where(static_mask > 0, static, np.nan).astype(np.float32)
     return np.concatenate([series.reshape(len(value), series.shape[1] * N_SERIES_COLUMNS), statics], axis=1)
-
-
-def tabular_names(series_names: Sequence[str], static_names: Sequence[str]) -> tuple[str, ...]:
-    """Return the name of each column of `tabular_view`.
-
-    >>> tabular_names(["lactate"], ["age"])[-3:]
-    ('lactate hours since last', 'lactate missing', 'age')
-    """
-    return (*(f"{name} {column}" for name in series_names for column in SERIES_COLUMNS), *static_names)
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from browser_support import (
-    IDENTITIES,
-    chromium_page,
-    find_chromium,
-    identities,
-    idle,
-)
+from browser_support import IDENTITIES, chromium_page, find_chromium, identities, idle
 from case_browser_support import arrived, asked, next_button, opened, url
 from case_support import RUN, CaseStore
 from playwright.sync_api import Page, expect
@@ -112,6 +108,23 @@ SLOW_LINE = """(() => {
         }
     };
 })()"""
+
+
+@contextmanager
+def leafed_on_a_slow_line(
+    url: str, case_store: CaseStore, start: int, *, slower: int = 1, n: int = 1
+) -> Iterator[Page]:
+    """A page of its own whose line can be slowed, at the n-th patient after cohort[start]: so far does Back lead."""
+    with chromium_page() as page:
+        page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
+        page.add_init_script(SLOW_LINE)
+        opened(page, url, stay=case_store.cohort[start], run=RUN)
+        for stay_id in case_store.cohort[start + 1 : start + 1 + n]:
+            next_button(page).click()
+            arrived(page, stay_id)
+        yield page
+
+
 LISTS = ("", "sex=F&sort=old", "sort=p_high", "sex=M&age=30_90&sort=error", "where=")
 
 
@@ -120,13 +133,7 @@ def test_twenty_hasty_steps_through_changing_lists_and_history_show_nobody_else(
     url: str, case_store: CaseStore, delay_ms: int, slower: int
 ) -> None:
     """A slow server's answers come late, a slow computer draws late: the page is hidden where it is another patient."""
-    with chromium_page() as page:
-        page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
-        page.add_init_script(SLOW_LINE)
-        opened(page, url, stay=case_store.cohort[2], run=RUN)
-        for stay_id in case_store.cohort[3:7]:  # so many times Back leads to a patient
-            next_button(page).click()
-            arrived(page, stay_id)
+    with leafed_on_a_slow_line(url, case_store, 2, slower=slower, n=4) as page:
         page.evaluate("(delay) => { window.lineDelayMs = delay; }", delay_ms)
         watch_visible_stays(page)
         for number in range(20):
@@ -188,11 +195,7 @@ def test_of_two_stays_in_a_link_the_last_is_shown_and_the_server_is_left_in_peac
 
 
 def test_what_floats_above_the_page_goes_with_its_patient(url: str, case_store: CaseStore) -> None:
-    with chromium_page() as page:
-        page.add_init_script(SLOW_LINE)
-        opened(page, url, stay=case_store.cohort[5], run=RUN)
-        next_button(page).click()
-        arrived(page, case_store.cohort[6])
+    with leafed_on_a_slow_line(url, case_store, 5) as page:
         page.get_by_role("button", name="Correct").click()
         form = page.get_by_test_id("stPopoverBody")
         expect(form).to_be_visible()
@@ -202,11 +205,7 @@ def test_what_floats_above_the_page_goes_with_its_patient(url: str, case_store: 
 
 
 def test_until_the_server_answers_back_shows_nobody(url: str, case_store: CaseStore) -> None:
-    with chromium_page() as page:
-        page.add_init_script(SLOW_LINE)
-        opened(page, url, stay=case_store.cohort[3], run=RUN)
-        next_button(page).click()
-        arrived(page, case_store.cohort[4])
+    with leafed_on_a_slow_line(url, case_store, 3) as page:
         watch_visible_stays(page)
         page.evaluate("() => { window.lineDead = true; history.back(); }")
         page.wait_for_function(

@@ -7,12 +7,7 @@ import re
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
-from browser_support import (
-    chromium_page,
-    find_chromium,
-    identities,
-    idle,
-)
+from browser_support import chromium_page, find_chromium, identities, idle
 from case_browser_support import asked, opened, url
 from case_support import EDGES_S, RUN, VARIABLES, CaseStore
 from playwright.sync_api import Page, expect

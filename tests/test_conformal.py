@@ -7,14 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
+from scipy.stats import betabinom
 
-from lemof_core.conformal import class_cutoffs, coverage_interval, covered, rank_of
+from lemof_core.conformal import class_cutoffs, covered, rank_of
 
 
 def draw(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Labels and probabilities of a model that is neither calibrated nor equally good for both classes."""
     y = (rng.random(n) < 0.3).astype(float)
     return y, expit(1.5 * rng.normal(size=n) + np.where(y == 1, 0.6, -0.4))
+
+
+def coverage_interval(n_cal: int, n_test: int, alpha: float, *, level: float = 0.99) -> tuple[float, float]:
+    """Return within which shares of n_test new patients of a class are covered with probability `level`.
+
+    Of exchangeable patients without ties the covered number is Beta-binomial (n_test, k, n_cal + 1 - k).
+    """
+    k = rank_of(n_cal, alpha)
+    low, high = betabinom.interval(level, n_test, k, n_cal + 1 - k)
+    return float(low) / n_test, float(high) / n_test
 
 
 def test_cutoffs_are_the_order_statistics_counted_by_hand() -> None:

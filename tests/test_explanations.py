@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from core_support import fitted, made_up_cohort, parts, quick
 from scipy.special import expit
 
@@ -52,6 +53,19 @@ def test_input_effects_are_a_shapley_game_of_two() -> None:
     other = input_effects(model, model.scaler.transform(arrays), rows)
     np.testing.assert_allclose(other.v_ecg, found.v_ecg, atol=1e-6)
     assert np.abs(other.v_ehr - found.v_ehr).max() > 1e-6
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_is_decided_of_each_folds_ports_is_the_prediction(name: str) -> None:
+    model = fitted(name)
+    cohort, rows = model.scaler.transform(made_up_cohort()), rows_with_ecg()
+    with torch.no_grad():
+        each = [fold.ports(cohort.ecg(rows), cohort.ehr(rows)) for fold in model.folds]
+    decided = model.decided("both", each)
+    assert decided.dtype == np.float64
+    np.testing.assert_allclose(decided, model.predict(cohort, rows).logits[:, 0], atol=1e-5)
+    stacked = [torch.stack([ports, ports.flip(0)]) for ports in each]
+    np.testing.assert_array_equal(model.decided("both", stacked), [decided, decided[::-1]])
 
 
 def test_the_background_of_whole_patients_was_learnt_by_no_network() -> None:

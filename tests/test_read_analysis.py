@@ -1,19 +1,24 @@
-"""The frame of error analysis beside plain SQL, and the groups of race beside their wordings."""
+"""The frame of error analysis beside plain SQL and on every database, and the groups of race beside their wordings."""
 
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 from pages_support import RUN, PagesStores, pages_stores
-from sqlalchemy import literal, select
+from sqlalchemy import insert, literal, select, update
+from store_support import MakeStore, add_cohort, add_scored_run, make_store
 
 from cohort_db import read_analysis, read_results
+from cohort_db.frames import frame_of
 from cohort_db.race_groups import RACE_GROUPS, race_group, race_group_sql
+from cohort_db.schema import admission, branch_value, diagnosis, ecg_record
 from cohort_db.store import Store, open_store
 
-__all__ = ["pages_stores"]
+__all__ = ["make_store", "pages_stores"]
 WORDINGS = {
     "WHITE": "white",
     "WHITE - RUSSIAN": "white",
@@ -51,8 +56,8 @@ def test_each_row_says_what_the_tables_say(full: Store, pages_stores: PagesStore
     database = sqlite3.connect(pages_stores.home["full"] / "cohort.db")
     rows = database.execute(
         "select p.sample_id, p.p, s.label, st.age_years, su.sex, st.first_careunit, s.study_id is null "
-        "from prediction p "
-        "join sample s using (sample_id) join stay st using (stay_id) join subject su on su.subject_id = st.subject_id "
+        "from prediction p join sample s using (sample_id) join stay st using (stay_id) "
+        "join subject su on su.subject_id = st.subject_id "
         "where p.run_id = ? and p.split = 'test' and s.label is not null order by 1",
         (RUN,),
     ).fetchall()
@@ -72,12 +77,52 @@ def test_each_row_says_what_the_tables_say(full: Store, pages_stores: PagesStore
         assert diseases == ", ".join(group for (group,) in coded)
 
 
-def test_the_inner_predictions_are_those_of_the_run(full: Store) -> None:
+@pytest.mark.parametrize("split", [None, "cal", "test"])
+def test_the_inner_predictions_are_the_branch_values_turned(full: Store, split: str | None) -> None:
+    found = read_results.ports(full, RUN, split)
+    predicted = read_results.predictions(full, RUN, split)
+    with full.reading() as conn:
+        long = frame_of(conn, select(branch_value).where(branch_value.c.run_id == RUN))
+    long = long[long["sample_id"].isin(predicted["sample_id"])]
+    wanted = long.pivot(index="sample_id", columns="port", values="logit").reindex(columns=list(read_analysis.PORTS))
+    assert len(wanted) > 5
+    pd.testing.assert_frame_equal(found, wanted, check_exact=True)
+
+
+def test_the_frame_holds_the_inner_predictions_of_the_run(full: Store) -> None:
     found = read_analysis.analysed(full, RUN, "test").set_index("sample_id")
     wanted = read_results.ports(full, RUN).loc[found.index]
     np.testing.assert_array_equal(found[list(read_analysis.PORTS)].to_numpy(float), wanted.to_numpy(float))
     no_ecg = (found["path"] == "ehr").to_numpy()
     assert no_ecg.any() and found.loc[no_ecg, ["ecg_1", "cross"]].isna().all(axis=None)
+
+
+def test_every_database_gives_the_same_frame(make_store: MakeStore) -> None:
+    store = make_store()
+    add_cohort(store, 4)
+    add_scored_run(store, "run-a", datetime(2026, 11, 20))
+    with store.writing() as conn:
+        code = {"hadm_id": 103, "seq_num": 9, "icd_version": 10, "icd_code": "E11", "disease_group": "diabetes"}
+        conn.execute(insert(diagnosis).values(code))
+        conn.execute(update(ecg_record).where(ecg_record.c.study_id == 1001).values(quality={"I": [], "II": []}))
+        conn.execute(update(admission).where(admission.c.hadm_id == 101).values(race="WHITE - RUSSIAN", language=""))
+    found = read_analysis.analysed(store, "run-a", "train")
+    assert found["sample_id"].tolist() == ["los-1", "los-3"]
+    assert found["diseases"].tolist() == ["heart failure", "diabetes, heart failure"]
+    assert found["qrs_ms"].tolist() == [91.5, 93.5] and found["qt_ms"].isna().all()
+    assert (found["race"][0], found["language"][0]) == ("white", "unknown")
+    assert found["cross"].tolist() == [0.0, 0.0] and found["ecg_3"].isna().all()
+    assert found["ecg"].tolist() == ["clean", "unusable"]
+    assert read_analysis.analysed(store, "run-a", "test")["ecg"].tolist() == ["none"]
+    with store.writing() as conn:
+        conn.execute(update(ecg_record).values(usable=True))
+        conn.execute(update(diagnosis).values(disease_group=None))
+    again = read_analysis.analysed(store, "run-a", "train")
+    assert again["ecg"].tolist() == ["clean", "flagged"] and again["diseases"].tolist() == ["", ""]
+    with store.writing() as conn:
+        conn.execute(update(ecg_record).where(ecg_record.c.study_id == 1001).values(usable=None))
+        conn.execute(update(ecg_record).where(ecg_record.c.study_id == 1003).values(quality=None))
+    assert read_analysis.analysed(store, "run-a", "train")["ecg"].tolist() == ["unusable", "clean"]
 
 
 @pytest.mark.parametrize(("run", "split"), [("no-such-run", "test"), (RUN, "no-such-split")])

@@ -9,7 +9,7 @@ from core_support import made_up_cohort
 from lemof_core.batch import ScaledCohort
 from lemof_core.boosted_trees import BoostedTrees
 from lemof_core.ehr_series import Scaler, carry_forward
-from lemof_core.table_view import N_SERIES_COLUMNS, SERIES_COLUMNS, tabular_names, tabular_view
+from lemof_core.table_view import N_SERIES_COLUMNS, SERIES_COLUMNS, tabular_view
 
 N_HOURS = 24
 nan = np.nan
@@ -123,9 +123,10 @@ def test_later_hours_shift_no_slope() -> None:
         assert shifted[name] == pytest.approx(number), name
 
 
-def test_names_say_which_column_is_what() -> None:
+def test_columns_are_facts_of_each_series_then_statics() -> None:
     cohort = scaled()
-    table, names = view(cohort), tabular_names(cohort.arrays.series_names, cohort.arrays.static_names)
+    of_series = [f"{name} {column}" for name in cohort.arrays.series_names for column in SERIES_COLUMNS]
+    table, names = view(cohort), [*of_series, *cohort.arrays.static_names]
     assert table.shape == (40, len(names)) and table.dtype == np.float32 and len(set(names)) == len(names)
     by_name = dict(zip(names, table.T, strict=True))
     np.testing.assert_array_equal(by_name["series_3 count"], cohort.mask[:, 3].sum(-1))

@@ -18,7 +18,6 @@ Float32Array = NDArray[np.float32]
 
 FS, SIG_LEN = 500, 5000
 SIG_NAMES = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
-INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 # Leads I, II, V1 to V6 of a dipole (X, Y, Z): Dower, Machado and Osborne, "On deriving the electrocardiogram from
 # vectorcardiographic leads", Clin. Cardiol. 3:87-95, 1980.
 DOWER = np.array(
@@ -39,7 +38,7 @@ _BEFORE_R_S, _AFTER_R_S = 0.36, 0.74
 
 
 def twelve_leads(independent: Float32Array) -> Float32Array:
-    """(n, T, 8) in INDEPENDENT_LEADS order to (n, T, 12) in SIG_NAMES order, by Einthoven's and Goldberger's laws."""
+    """Leads I, II, V1 to V6 (n, T, 8) to all in SIG_NAMES order (n, T, 12), by Einthoven's and Goldberger's laws."""
     lead_i, lead_ii = independent[..., 0], independent[..., 1]
     out = np.empty((*independent.shape[:-1], len(SIG_NAMES)), independent.dtype)
     out[..., 0], out[..., 1] = lead_i, lead_ii

@@ -77,8 +77,7 @@ def trends_figure(
         shapes += _t0(t0_h, window)
         notes.append(_t0_note(t0_h, window))
     if largest:
-        title = {"xref": "paper", "x": 1, "y": 1, "yanchor": "bottom", "xanchor": "left", "xshift": TICKS_PX + 4}
-        notes.append(note(1, 1, "attribution", color=CONTEXT, size=11) | title)
+        notes.append(_attribution_heading())
     n_axes = len(rows) + (sheet.lanes is not None)
     lowest = "y" if n_axes == 1 else f"y{n_axes}"
     figure = go.Figure({"data": traces, "layout": {"shapes": shapes, "annotations": notes, **layout}})
@@ -124,6 +123,11 @@ def _lane_names(domain: tuple[float, float], lanes: Sequence[Lane]) -> list[dict
         note(0, domain[1] - (place + 0.5) * step, html.escape(name), yanchor="middle", size=11)
         for place, name in enumerate(named)
     ]
+
+
+def _attribution_heading() -> dict[str, Any]:
+    at = {"xref": "paper", "x": 1, "y": 1, "yanchor": "bottom", "xanchor": "left", "xshift": TICKS_PX + 4}
+    return note(1, 1, "attribution", color=CONTEXT, size=11) | at
 
 
 def _t0(t0_h: float, window: tuple[float, float]) -> list[dict[str, Any]]:

@@ -55,7 +55,6 @@ def module_two(fold: FoldModel) -> CrossJoint:
 def attention_maps(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) -> AttentionMaps:
     """Return the maps of rows that have an ECG."""
     ecg, ehr = cohort.ecg(rows), cohort.ehr(rows)
-    decision = model.decisions["both"]
     edges, names = attention_axes(model)
     rng = np.random.default_rng(model.config.seed)
     orders = [
@@ -69,17 +68,15 @@ def attention_maps(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) ->
         cross = module_two(fold)
         out = cross.output(encoded)
         others = [cross.output(encoded, orders=order).logit for order in orders]
-        plain.append(torch.cat([single, out.logit], dim=1).double())
-        permuted.append(torch.stack([torch.cat([single, logit], dim=1).double() for logit in others]))
+        plain.append(torch.cat([single, out.logit], dim=1))
+        permuted.append(torch.stack([torch.cat([single, logit], dim=1) for logit in others]))
         to_ehr.append(out.ecg_from_ehr.mean(1))
         to_ecg.append(out.ehr_from_ecg.mean(1))
         embeddings.append(out.embedding)
-    columns = model.columns("both")
-    logit = decision.logit(torch.stack(plain).mean(0).numpy()[:, columns])
-    moved = decision.logit(torch.stack(permuted).mean(0).numpy()[..., columns])
+    moved = model.decided("both", permuted) - model.decided("both", plain)
     return AttentionMaps(
         ecg_from_ehr=torch.stack(to_ehr).mean(0).numpy(),
         ehr_from_ecg=torch.stack(to_ecg).mean(0).numpy(),
-        effect=np.abs(moved - logit).mean(0),
+        effect=np.abs(moved).mean(0),
         embedding=torch.stack(embeddings).mean(0).numpy(),
     )

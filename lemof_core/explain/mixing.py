@@ -1,13 +1,15 @@
-"""Encoded samples in, other samples out whose ECG and record come from different places; nothing is encoded twice."""
+"""Samples in, others out whose ECG and record come from different places, and their log-odds; nothing encoded twice."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from lemof_core.batch import Modality
+from lemof_core.batch import Modality, ScaledCohort
 from lemof_core.encoders import Level
 from lemof_core.fusion.fold_model import FoldModel
 from lemof_core.fusion.joint import Encoded
+from lemof_core.fusion.lemof import LemofModel
 
 
 def mixed(ecg_of: Encoded, ehr_of: Encoded) -> Encoded:
@@ -41,6 +43,15 @@ def encode_ehrs(fold: FoldModel, ecg: Modality, ehrs: Modality) -> Encoded:
     assert fold.ecg is not None
     levels = fold.ecg.levels(ecg)
     return Encoded(_raw(ecg, at), ehrs, _levels(levels, at), fold.ehr.levels(ehrs), fold.ecg.summary(levels)[at])
+
+
+@torch.no_grad()
+def logits_of_records(model: LemofModel, path: str, cohort: ScaledCohort, row: int, ehrs: Modality) -> np.ndarray:
+    """Return the calibrated log-odds (B,) of the records; on the path "both" each beside the ECG of the row."""
+    if path == "ehr":
+        return model.decided(path, [fold.ehr_ports(ehrs) for fold in model.folds])
+    ecg = cohort.ecg(np.array([row]))
+    return model.decided(path, [fold.encoded_ports(encode_ehrs(fold, ecg, ehrs)) for fold in model.folds])
 
 
 def _levels(some: list[Level], at: torch.Tensor) -> list[Level]:

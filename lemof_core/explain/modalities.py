@@ -55,7 +55,7 @@ def _encode(fold: FoldModel, cohort: ScaledCohort, rows: np.ndarray) -> Encoded:
 
 def _mixed_ports(fold: FoldModel, ecg_of: Encoded, ehr_of: Encoded) -> torch.Tensor:
     """Return ports (n, 7) of patients whose ECG is one person's and whose EHR another's."""
-    return fold.encoded_ports(mixed(ecg_of, ehr_of)).double()
+    return fold.encoded_ports(mixed(ecg_of, ehr_of))
 
 
 @torch.no_grad()
@@ -64,20 +64,16 @@ def input_effects(model: LemofModel, cohort: ScaledCohort, rows: np.ndarray) -> 
     background = model.input_background
     n_background = len(background)
 
-    def logit(ports: list[torch.Tensor]) -> np.ndarray:
-        read = torch.stack(ports).mean(0).numpy()[:, model.columns("both")]
-        return np.asarray(model.decisions["both"].logit(read))
-
     per_fold = [
         (fold, _encode(fold, cohort, rows), _encode(fold, background, np.arange(n_background))) for fold in model.folds
     ]
-    v_both = logit([_mixed_ports(fold, x, x) for fold, x, _ in per_fold])
-    none_each = logit([_mixed_ports(fold, b, b) for fold, _, b in per_fold])
+    v_both = model.decided("both", [_mixed_ports(fold, x, x) for fold, x, _ in per_fold])
+    none_each = model.decided("both", [_mixed_ports(fold, b, b) for fold, _, b in per_fold])
     ecg_each, ehr_each = np.empty((2, len(rows), n_background))  # a column a background patient
     for index in range(len(rows)):
         ones = [(fold, repeated(x, index, n_background), b) for fold, x, b in per_fold]
-        ecg_each[index] = logit([_mixed_ports(fold, x, b) for fold, x, b in ones])
-        ehr_each[index] = logit([_mixed_ports(fold, b, x) for fold, x, b in ones])
+        ecg_each[index] = model.decided("both", [_mixed_ports(fold, x, b) for fold, x, b in ones])
+        ehr_each[index] = model.decided("both", [_mixed_ports(fold, b, x) for fold, x, b in ones])
     return InputEffects(
         v_none=np.full(len(rows), none_each.mean()),
         v_ecg=ecg_each.mean(1),

@@ -20,12 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor
 
 from lemof_core.batch import ScaledCohort
 from lemof_core.explain.gradients import N_BINS, Attributions, attribute, ehr_baseline
-from lemof_core.explain.mixing import encode_ecgs, encode_ehrs
-from lemof_core.fusion.fold_model import FoldModel
+from lemof_core.explain.mixing import encode_ecgs, logits_of_records
 from lemof_core.fusion.joint import EHR_TENSORS
 from lemof_core.fusion.lemof import LemofModel
 
@@ -144,18 +142,13 @@ def _ecg_logits(model: LemofModel, cohort: ScaledCohort, row: int, path: str, ma
     signal = ecg.tensors["signal"]
     gone = torch.from_numpy(marks).reshape(n, 1, 12, N_BINS).repeat_interleave(signal.shape[-1] // N_BINS, -1)
     ecg = replace(ecg, tensors=ecg.tensors | {"signal": signal.masked_fill(gone, 0.0)})
-
-    def ports(fold: FoldModel) -> Tensor:
-        return fold.encoded_ports(encode_ecgs(fold, ecg, ehr))
-
-    return _decided(model, path, [ports(fold) for fold in model.folds])
+    return model.decided(path, [fold.encoded_ports(encode_ecgs(fold, ecg, ehr)) for fold in model.folds])
 
 
 @torch.no_grad()
 def _ehr_logits(model: LemofModel, cohort: ScaledCohort, row: int, path: str, marks: np.ndarray) -> np.ndarray:
     """Return the log-odds (B,) of the sample with the variables of each row of marks (B, V + S) as in the baseline."""
-    at = np.array([row])
-    ehr = cohort.ehr(np.repeat(at, len(marks)))
+    ehr = cohort.ehr(np.repeat(row, len(marks)))
     n_series = ehr.tensors["value"].shape[1]
     baseline = dict(zip(EHR_TENSORS, ehr_baseline(model), strict=True))
     of_series, of_static = torch.from_numpy(marks[:, :n_series])[..., None], torch.from_numpy(marks[:, n_series:])
@@ -164,16 +157,7 @@ def _ehr_logits(model: LemofModel, cohort: ScaledCohort, row: int, path: str, ma
         for name, tensor in ehr.tensors.items()
     }
     ehr = replace(ehr, tensors=tensors)
-    if path == "ehr":
-        return _decided(model, path, [fold.ehr_ports(ehr) for fold in model.folds])
-    ecg = cohort.ecg(at)
-    return _decided(model, path, [fold.encoded_ports(encode_ehrs(fold, ecg, ehr)) for fold in model.folds])
-
-
-def _decided(model: LemofModel, path: str, ports: list[Tensor]) -> np.ndarray:
-    """Return the calibrated log-odds (B,) of each fold's ports."""
-    mean = torch.stack(ports).double().mean(0).numpy()
-    return np.asarray(model.decisions[path].logit(mean[:, model.columns(path)]))
+    return logits_of_records(model, path, cohort, row, ehr)
 
 
 def check_rows(found: dict[str, Checks], sample_ids: np.ndarray) -> list[dict[str, Any]]:

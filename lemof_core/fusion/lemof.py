@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lemof_core.batch import Batch, ScaledCohort
 from lemof_core.config import RunConfig
@@ -82,7 +83,12 @@ class LemofModel:
         """
         ecg, ehr = batch.modalities["ecg"], batch.modalities["ehr"]
         ports = [fold.ports(ecg, ehr) if path == "both" else fold.ehr_ports(ehr) for fold in self.folds]
-        return torch.stack(ports).double().mean(0).numpy()
+        return _mean_over_folds(ports)
+
+    def decided(self, path: str, ports_per_fold: list[Tensor]) -> np.ndarray:
+        """Return the path's calibrated log-odds (...) of each fold's ports (..., 7), float64."""
+        ports = _mean_over_folds(ports_per_fold)
+        return np.asarray(self.decisions[path].logit(ports[..., self.columns(path)]))
 
     def paths(self, present: np.ndarray) -> dict[str, np.ndarray]:
         """Return path -> positions of the samples that take it, given which have an ECG (B,)."""
@@ -143,3 +149,8 @@ class LemofModel:
         logits = np.stack([decision.with_vector(vector).logit(ports) for vector in self.refits[path]])
         low, high = np.quantile(logits, [0.05, 0.95], axis=0)
         return low, high
+
+
+def _mean_over_folds(ports_per_fold: list[Tensor]) -> np.ndarray:
+    """Return (..., 7) float64: widened before the mean is taken."""
+    return torch.stack(ports_per_fold).double().mean(0).numpy()

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.special import logit as to_logit
 
 from lemof_core.batch import CohortArrays
-from lemof_core.explain.mixing import encode_ehrs
+from lemof_core.explain.mixing import logits_of_records
 from lemof_core.fusion.lemof import LemofModel
 from lemof_core.live.what_if import observed, set_last
 
@@ -81,7 +80,6 @@ def counterfactual(model: LemofModel, arrays: CohortArrays, threshold: float) ->
     return changes, (logit >= goal) != side
 
 
-@torch.no_grad()
 def _logits(model: LemofModel, arrays: CohortArrays, series: np.ndarray) -> np.ndarray:
     """Return the calibrated log-odds (B,) of the case with each record's series (B, V, H) in place of its own."""
     path = "both" if arrays.ecg_present[0] and model.has_ecg_path else "ehr"
@@ -91,13 +89,7 @@ def _logits(model: LemofModel, arrays: CohortArrays, series: np.ndarray) -> np.n
         at = np.zeros(len(some), dtype=np.int64)
         cohort = model.scaler.transform(replace(arrays.take(at), series=some))
         ehr = cohort.ehr(np.arange(len(some)))
-        if path == "both":
-            ecg = cohort.ecg(at[:1])
-            ports = [fold.encoded_ports(encode_ehrs(fold, ecg, ehr)) for fold in model.folds]
-        else:
-            ports = [fold.ehr_ports(ehr) for fold in model.folds]
-        mean = torch.stack(ports).double().mean(0).numpy()
-        out.append(np.asarray(model.decisions[path].logit(mean[:, model.columns(path)])))
+        out.append(logits_of_records(model, path, cohort, 0, ehr))
     return np.concatenate(out)
 
 
