@@ -101,12 +101,13 @@ def _draw(values: dict[str, GroupValues], base: dict[str, tuple[int, int]], left
 
 def finding(gaps: dict[str, Gap | None], kind: str) -> str:
     """Which measures differ by more than chance alone gives, in words."""
-    clear = [TITLES[name] for name, gap in gaps.items() if _clear(gap)]
+    clear = [lower(TITLES[name]) for name, gap in gaps.items() if _clear(gap)]
     by = lower(KINDS[kind])
     if not clear:
         return f"By {by}, no measure differs by more than chance gives"
-    said = clear[0] if len(clear) == 1 else f"{', '.join(clear[:-1])} and {clear[-1]}"
-    return f"By {by}, more than chance gives: {said}"
+    if len(clear) == 1:
+        return f"By {by}, {clear[0]} {'differ' if clear == ['alarms'] else 'differs'} by more than chance gives"
+    return f"By {by}, {', '.join(clear[:-1])} and {clear[-1]} differ by more than chance gives"
 
 
 def gap_table(gaps: dict[str, Gap | None]) -> pd.DataFrame:

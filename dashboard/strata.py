@@ -175,8 +175,9 @@ def several_in_words(n_groups: int) -> str:
 
 
 def lower(title: str) -> str:
-    """A title within a sentence: its first letter small, unless the word is an abbreviation."""
-    return title if title[1:2].isupper() else title[0].lower() + title[1:]
+    """A title within a sentence: without its unit, its first letter small unless it is an abbreviation."""
+    word = title.partition(" (")[0]
+    return word if word[1:2].isupper() else word[0].lower() + word[1:]
 
 
 def finding(rows: pd.DataFrame, measure: str, kind: str) -> str:

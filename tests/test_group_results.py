@@ -13,11 +13,12 @@ from scipy.special import expit, logit
 from sklearn.metrics import precision_score, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
+from dashboard.gaps_panel import finding
 from dashboard.strata import EVERYBODY, counted_rows, several_in_words
 from dashboard.strata_links import can_link, group_query
 from dashboard.wording import Definition, percent
 from lemof_core.evaluation.calibration import observed_over_expected, smooth_curve
-from lemof_core.evaluation.gaps import GroupValues, auroc_by_group, comparable, rates_by_group
+from lemof_core.evaluation.gaps import Gap, GroupValues, auroc_by_group, comparable, rates_by_group
 from lemof_core.evaluation.metrics import MIN_EVENTS, bootstrap_weights, observed_expected
 from lemof_core.evaluation.strata import AGE_BANDS, KINDS, MIN_OF_CLASS, age_band, groups, shown, strata
 
@@ -180,6 +181,15 @@ def test_a_planted_gap_is_clear_and_equal_groups_stay_within_chance() -> None:
     found = rates_by_group(y, planted, groups_of, np.arange(n))["tpr"].gap()
     assert found is not None and found.highest == "2" and found.difference[0] > found.by_chance
     assert found.difference[1] > 0
+
+
+def test_the_title_of_the_gaps_names_what_differs() -> None:
+    wide = Gap("a", "b", (0.3, 0.2, 0.4), None, 0.1)
+    none = Gap("a", "b", (0.05, -0.1, 0.2), None, 0.1)
+    assert finding({"tpr": none, "ppv": None}, "sex") == "By sex, no measure differs by more than chance gives"
+    assert finding({"tpr": wide, "ppv": none}, "age") == "By age, sensitivity differs by more than chance gives"
+    both = finding({"selection": wide, "tpr": none, "ppv": wide}, "unit")
+    assert both == "By care unit, alarms and PPV differ by more than chance gives"
 
 
 def test_a_group_without_an_alarm_has_no_ppv_and_one_value_makes_no_gap() -> None:

@@ -43,7 +43,7 @@ def smooth_curve(y: np.ndarray, p: np.ndarray, subject_ids: np.ndarray) -> pd.Da
     formula = "y ~ cr(x, knots=knots, lower_bound=low, upper_bound=high) - 1"
     data = pd.DataFrame({"y": y.astype(float), "x": x})
     patients = np.unique(subject_ids, return_inverse=True)[1]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
         warnings.simplefilter("error", PerfectSeparationWarning)
         try:
             fit = smf.glm(formula, data, family=sm.families.Binomial()).fit(
