@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard.branches_panel import beside_held_out
 from dashboard.charts.attrition import attrition_flow
 from dashboard.level_tables import chosen_by
 from dashboard.model_card import differences
 from dashboard.plain_table import plain_table
 from dashboard.split_use import pair_draws, uses
 from dashboard.strata import COLUMNS
-from dashboard.strata_panel import beside_held_out
 from dashboard.wording import estimate, literal, recipe, signed
 
 

@@ -64,6 +64,12 @@ def counted(stamp: tuple[str, str, int, str | None], filters: Filters) -> Counte
     )
 
 
+def age_ends(browser: Browser) -> tuple[int, int] | None:
+    """The ends of the age slider of /cohort, always apart; None without any stay."""
+    ages = browser.ages(Filters())
+    return (min(ages), max(max(ages), min(ages) + 1)) if ages else None
+
+
 def totals(url: str, revision: str) -> tuple[int, int]:
     """How many stays are in the cohort, and how many outside."""
     return browse_totals(cached_store(url), TASK)

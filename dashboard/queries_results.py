@@ -9,9 +9,9 @@ import streamlit as st
 
 from cohort_db import read_results
 from cohort_db.truth import true_probabilities
-from dashboard.auroc import Share, share_of_reachable
 from dashboard.session import TASK, cached_store
 from dashboard.wording import care_unit
+from lemof_core.evaluation.reachable import Share, share_of_reachable
 
 HELD_OUT = "heldout"  # the split under which a shipped run keeps the test metrics it came with
 

@@ -1,130 +1,181 @@
-"""Stored metrics in; the forest plot and table by stratum, and what each branch adds, drawn."""
+"""Stored metrics and the stays behind them in; the forest plot and table by stratum drawn, each row a way to them."""
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.auroc import difference
+from dashboard import queries_cohort
 from dashboard.charts.forest import forest
 from dashboard.queries_results import one_metric
 from dashboard.strata import (
-    COLUMNS,
+    AT_THRESHOLD,
+    AUDITED,
     EVERYBODY,
     KINDS,
-    branch_rows,
+    MEASURES,
+    NOTHING,
+    SCALES,
+    counted_rows,
+    finding,
     floors_in_words,
-    not_estimable,
+    kinds_found,
+    measures_found,
+    several_in_words,
     strata_rows,
     strata_table,
 )
-from dashboard.wording import estimate, signed
+from dashboard.strata_links import can_link, group_query
+from dashboard.wording import Definition
+from lemof_core.evaluation.strata import MIN_OF_CLASS
 
+COHORT = "dashboard/pages/cohort.py"
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
+CHOICE: dict[str, Any] = {"bind": "query-params", "required": True}
+_CHOSEN = "stratum_chosen_in_chart"
+_CHOSEN_ROW = "stratum_chosen_in_table"
 
 
-def draw_strata(found: pd.DataFrame, deaths: str, n_by_split: dict[str, dict[str, int]]) -> None:
-    """The strata of the kind that is chosen stand as a forest plot with a table below.
+@dataclass(frozen=True)
+class Counted:
+    """The stays behind stored metrics, where they are at hand.
+
+    frame: the columns of `read_analysis.analysed`; alarm: (N,) bool; link: the URL parameters of /cohort that give
+    these very stays; defined: what the cohort predicts; run_id: the run that predicted.
+    """
+
+    frame: pd.DataFrame
+    alarm: np.ndarray
+    link: dict[str, Any]
+    defined: Definition
+    run_id: str
+
+
+def draw_strata(
+    found: pd.DataFrame, counted: Counted | None, deaths: str, n_by_split: dict[str, dict[str, int]]
+) -> None:
+    """The strata of the kind and in the measure that are chosen stand as a forest plot with a table below.
 
     Args:
-        n_by_split: of the run.
+        found: the columns of `read_results.metrics`; counted: None where the stays are not at hand; n_by_split: of the
+            run.
     """
-    kind = st.segmented_control(
-        "By",
-        list(KINDS),
-        format_func=KINDS.__getitem__,
-        default="disease",
-        key="by",
-        bind="query-params",
-        required=True,
+    kind, measure = _asked(found, counted, deaths)
+    if kind is None:
+        return
+    if measure in AT_THRESHOLD and counted is not None:
+        rows = counted_rows(counted.frame, counted.alarm, kind, measure)
+    else:
+        rows = strata_rows(found, kind, deaths=deaths, name=measure)
+    st.markdown(f"**{finding(rows, measure, kind)}**")
+    everybody = rows.loc[rows["label"] == EVERYBODY, "value"].dropna()
+    at = float(everybody.iloc[0]) if len(everybody) else None
+    nothing = NOTHING.get(measure)
+    figure = forest(rows, x_title=MEASURES[measure], reference=nothing, overall=at, at_most=SCALES[measure])
+    chosen = _clickable(
+        figure, rows, f"{MEASURES[measure]} by {kind}, {len(rows)} rows, in the table below", kind, counted
     )
-    rows = strata_rows(found, kind or "disease", deaths=deaths)
-    gaps = not_estimable(rows[rows["label"] != EVERYBODY])
-    gap = f", {gaps} of {len(rows) - 1} groups not estimable" if gaps else ""
-    st.markdown(f"**AUROC by {KINDS[kind or 'disease'].lower()}{gap}**")
-    overall = one_metric(found, "auroc", deaths=deaths)
-    at = overall["value"] if overall and overall["value"] == overall["value"] else None
-    figure = forest(rows, x_title="AUROC", reference=0.5, overall=at, at_most=(0.0, 1.0))
-    st.plotly_chart(figure, key="chart-strata", alt=f"AUROC by {kind}, {len(rows)} rows, in the table below", **PLAIN)
-    retrospective = "Groups are coded at discharge and overlap. " if kind == "disease" else ""
-    st.caption(
-        f"{retrospective}Solid line: chance. Dotted: all stays. 95 % intervals by patient bootstrap, not adjusted for "
-        "the number of groups: of twenty, one misses by chance. Below 5 stays of a class nothing is estimated."
-    )
-    table = strata_table(found, kind or "disease", deaths=deaths)
-    st.dataframe(table, hide_index=True, key="table-strata", height=35 * (len(table) + 1) + 3)
+    st.caption(_notes(rows, kind, measure, counted))
+    table = strata_table(found, kind, deaths=deaths)
+    chosen = _clickable_table(table, kind, counted) or chosen
     tuned = one_metric(found, "acc_tuned", deaths=deaths)
     why = f" Of all stays: {tuned['note']}." if tuned and tuned["note"] else ""
     st.caption(f"Tuned: each stay at the threshold of its own path.{why} {floors_in_words(n_by_split)}")
+    if chosen is not None and counted is not None:
+        _open(kind if chosen != "all" else "all", chosen, counted)
 
 
-def draw_branches(found: pd.DataFrame, known: pd.DataFrame | None) -> None:
-    """The inner predictions and the whole model stand on one axis, on samples with both modalities, with a verdict.
+def _asked(found: pd.DataFrame, counted: Counted | None, deaths: str) -> tuple[str | None, str]:
+    """Draw what to look at by which groups; the kind is None, with a sentence, where none was evaluated."""
+    kinds = kinds_found(found, deaths)
+    if not kinds:
+        st.info("No group was evaluated for these stays: run `lemof evaluate` on a store of several groups.")
+        return None, "auroc"
+    measures = [name for name in measures_found(found) if counted is not None or name not in AT_THRESHOLD]
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="strata-choice"):
+        kind = st.segmented_control("By", kinds, format_func=KINDS.__getitem__, default=kinds[0], key="by", **CHOICE)
+        measure = st.selectbox(
+            "Measure", measures, format_func=MEASURES.__getitem__, key="measure", bind="query-params", width=220
+        )
+    if deaths == "without":
+        st.caption("Without deaths only disease groups are evaluated; switch deaths on for the others.")
+    return kind or kinds[0], measure or "auroc"
 
-    Args:
-        known: predictions with ports of the same samples, for the paired differences; None where they are not at hand.
-    """
-    rows = branch_rows(found)
-    if rows.empty:
-        st.info("The inner predictions were not evaluated: they need samples with an ECG and a health record.")
-        return
-    st.subheader(_verdict(known))
-    figure = forest(rows, x_title="AUROC", reference=0.5, at_most=(0.0, 1.0))
-    st.plotly_chart(figure, key="chart-branches", alt="AUROC of each inner prediction and of the whole model", **PLAIN)
-    st.caption(
-        "Only stays with both modalities, so that the rows can be compared. Inner predictions are not calibrated on "
-        "their own; AUROC does not need that."
+
+def _notes(rows: pd.DataFrame, kind: str, measure: str, counted: Counted | None) -> str:
+    """How to read the plot: lines, intervals, groups, and what a click does."""
+    lines = "Dotted: all stays. "
+    if measure in NOTHING:
+        lines = f"Solid line: {'chance' if measure == 'auroc' else 'as calibrated'}. {lines}"
+    retrospective = "Groups are coded at discharge and overlap. " if kind == "disease" else ""
+    audited = f"{KINDS[kind]} is known for audits alone and never enters the model. " if kind in AUDITED else ""
+    how = "Wilson" if measure in AT_THRESHOLD else "patient bootstrap"
+    n_shown = int(rows.loc[rows["label"] != EVERYBODY, "value"].notna().sum())
+    click = ""
+    if counted is not None and can_link(kind):
+        click = " Click a dot, or tick a row of the table, to see its stays."
+    return (
+        f"{retrospective}{audited}{lines}95 % intervals by {how}. {several_in_words(n_shown)} Suppressed: fewer than "
+        f"{MIN_OF_CLASS} long or {MIN_OF_CLASS} other stays.{click}"
     )
 
 
-def _verdict(known: pd.DataFrame | None) -> str:
-    """Whether the model beats the plain means, in a sentence with the paired difference."""
-    if known is None:
-        return "What each part reaches alone, and what the whole model adds"
-    paired = known[known["path"] == "both"]
-    levels = paired[["ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3"]].to_numpy(float)
-    y, p, subjects = paired["label"].to_numpy(), paired["p"].to_numpy(), paired["subject_id"].to_numpy()
-    found = difference(y, p, levels[:, [2, 5]].mean(1), subjects) if len(paired) else None
-    if found is None:
-        return f"Whether the model beats a plain mean is not estimable, n = {len(paired)}, {int(y.sum())} long"
-    value, low, high = found
-    said = f"{signed(value)} {_signed_interval(low, high)} AUROC, n = {len(paired):,}"
-    if low > 0:
-        return f"The model beats the late mean of its modalities: {said}"
-    if high < 0:
-        return f"The late mean of the modalities beats the model: {said}"
-    return f"No clear difference between the model and the late mean of its modalities: {said}"
+def _clickable(figure: go.Figure, rows: pd.DataFrame, alt: str, kind: str, counted: Counted | None) -> str | None:
+    """Draw the figure; return the stratum whose dot was just clicked."""
+    if counted is None or not can_link(kind):
+        st.plotly_chart(figure, key="chart-strata", alt=alt, **PLAIN)
+        return None
+    # A keyed chart keeps what was selected when its rows change, so the key knows them.
+    key = (
+        "chart-strata-"
+        + hashlib.sha256(f"{kind}|{alt}|{list(rows['id'])}|{list(rows['text'])}".encode()).hexdigest()[:16]
+    )
+    st.plotly_chart(figure, key=key, alt=alt, on_select=lambda: _remember(key), selection_mode="points", **PLAIN)
+    chosen = st.session_state.pop(_CHOSEN, None)
+    return None if chosen is None else str(chosen)
 
 
-def _signed_interval(low: float, high: float) -> str:
-    return f"[{signed(low)} to {signed(high)}]"
+def _clickable_table(table: pd.DataFrame, kind: str, counted: Counted | None) -> str | None:
+    """Draw the table; return the stratum whose row was just ticked."""
+    size: dict[str, Any] = {"hide_index": True, "height": 35 * (len(table) + 1) + 3}
+    if counted is None or not can_link(kind) or table.empty:
+        st.dataframe(table, key="table-strata", **size)
+        return None
+    strata = ["all" if name == EVERYBODY else str(name) for name in table["Group"]]
+    key = "table-strata-" + hashlib.sha256(f"{kind}|{strata}".encode()).hexdigest()[:16]
+    st.dataframe(
+        table,
+        key=key,
+        selection_mode="single-row",
+        on_select=lambda: _remember_row(key, strata),
+        alt=f"Metrics by {KINDS[kind].lower()}, one row a group; tick a row to see its stays",
+        **size,
+    )
+    chosen = st.session_state.pop(_CHOSEN_ROW, None)
+    return None if chosen is None else str(chosen)
 
 
-def beside_held_out(here: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """One row per metric: this store's test beside the test that the run brought with it, each with its n."""
-    rows = []
-    for name, title in COLUMNS.items():
-        one, brought = one_metric(here, name), one_metric(own, name)
-        if one is None and brought is None:
-            continue
-        rows.append(
-            {
-                "Metric": title,
-                _head("This store", here): _number(one),
-                _head("The run's own test", own): _number(brought),
-            }
-        )
-    return pd.DataFrame(rows)
+def _remember(key: str) -> None:
+    points = st.session_state[key]["selection"]["points"]
+    if points:
+        st.session_state[_CHOSEN] = points[0]["customdata"][1]
 
 
-def _head(words: str, found: pd.DataFrame) -> str:
-    overall = one_metric(found, "auroc")
-    return f"{words}, n = {overall['n']:,}" if overall else words
+def _remember_row(key: str, strata: list[str]) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
+    if rows:
+        st.session_state[_CHOSEN_ROW] = strata[rows[0]]
 
 
-def _number(one: dict[str, Any] | None) -> str:
-    if one is None:
-        return "not evaluated"
-    return estimate(one["value"], one["lo"], one["hi"])
+def _open(kind: str, stratum: str, counted: Counted) -> None:
+    """The cohort is open at the stays of a group, if it can be filtered so."""
+    ages = queries_cohort.age_ends(queries_cohort.browser(counted.run_id)) if kind == "age" else None
+    query = group_query(counted.defined, kind, stratum, ages)
+    if query is not None:
+        st.switch_page(COHORT, query_params=counted.link | query)

@@ -1,54 +1,96 @@
-"""Predictions of a split and thresholds in; the confusion matrix to click, its rates and the curves drawn."""
+"""Predictions of a population and thresholds in; the confusion matrix to click and its rates drawn."""
 
 from __future__ import annotations
 
 import html
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.charts.calibration import calibration
-from dashboard.charts.curves import decision, precision_recall, roc
 from dashboard.cohort_filters import VERDICTS, as_query
-from dashboard.queries_results import one_metric
-from dashboard.threshold import Confusion, Rate, confusion, net_benefit_of
-from dashboard.threshold_paths import alarms, in_words_of, thresholds_of
-from dashboard.wording import Definition, estimate, signed
+from dashboard.threshold_paths import alarms, in_words_of
+from dashboard.wording import Definition, estimate, percent
+from lemof_core.evaluation.confusion import Confusion, Interval, confusion
+from lemof_core.evaluation.prevalence import prior_shift, reweighted, reweighted_oe
 
 COHORT = "dashboard/pages/cohort.py"
+_UNCHANGED = ("Sensitivity", "Specificity")
 
 
 def draw_threshold(
-    known: pd.DataFrame, thresholds: dict[str, float], link: dict[str, Any], defined: Definition
+    known: pd.DataFrame,
+    thresholds: dict[str, float],
+    long_of_100: float | None,
+    link: dict[str, Any],
+    defined: Definition,
 ) -> None:
     """The confusion matrix, each cell a link to its stays, stands beside the rates.
 
     Args:
         known: label, p and path of the stays; thresholds: path -> its threshold.
+        long_of_100: how many of 100 stays are long in the ward that the rates are re-weighted for, None for as here.
         link: the URL parameters of /cohort that give these very stays; defined: what the cohort predicts.
     """
     at = confusion(known["label"].to_numpy(), alarms(known, thresholds))
     left, right = st.columns([5, 6], gap="medium")
     with left:
-        st.subheader(f"At {in_words_of(thresholds)}, {at.hit + at.false} of {at.n} stays raise an alarm")
+        st.subheader(f"At {in_words_of(thresholds)}, {at.alarms} of {at.n} stays raise an alarm")
         _matrix(at, link, defined)
     with right:
-        missed = f"{at.miss} of {at.hit + at.miss} long stays are missed" if at.hit + at.miss else "No stay was long"
-        st.subheader(missed)
-        st.html(rates_table(at.rates()))
+        st.subheader(f"{at.miss} of {at.long} long stays are missed" if at.long else "No stay was long")
+        share = None if long_of_100 is None else long_of_100 / 100
+        st.html(rates_table(at, share))
+        if share is not None:
+            st.caption(_reweighted_in_words(known, at, share))
 
 
-def rates_table(rates: list[Rate]) -> str:
-    """The rates as an HTML table: name, meaning, value, interval, counts."""
-    body = "".join(
-        f'<tr><th scope="row">{html.escape(one.name)}<small>{html.escape(one.meaning)}</small></th>'
-        f"<td>{estimate(one.value, one.lo, one.hi)}</td><td class='quiet'>{one.k:,} of {one.n:,}</td></tr>"
-        for one in rates
+def rates_table(at: Confusion, share: float | None = None) -> str:
+    """The rates as an HTML table: name, meaning, value, interval, counts; beside them as if `share` were long."""
+    elsewhere = {} if share is None else reweighted(at, share)
+    head = ""
+    if share is not None:
+        head = (
+            f'<thead><tr><td></td><td class="quiet">here, {percent(at.long / max(at.n, 1))} long</td><td></td>'
+            f'<td class="quiet">re-weighted, {percent(share)} long</td></tr></thead>'
+        )
+    rows = []
+    for one in at.rates():
+        scale = 100 if one.name == "Alarms" else 1
+        here = None if one.value is None else (one.value, float(one.lo or 0), float(one.hi or 0))
+        name = "Alarms per 100 stays" if one.name == "Alarms" else one.name
+        meaning = "" if one.name == "Alarms" else one.meaning
+        there = "as here" if one.name in _UNCHANGED else _said(elsewhere.get(one.name), scale)
+        rows.append(
+            f'<tr><th scope="row">{html.escape(name)}<small>{html.escape(meaning)}</small></th>'
+            f"<td>{_said(here, scale)}</td><td class='quiet'>{one.k:,} of {one.n:,}</td>"
+            + ("" if share is None else f"<td>{there}</td>")
+            + "</tr>"
+        )
+    return f'<table class="lemof-rates" data-testid="rates">{head}<tbody>{"".join(rows)}</tbody></table>'
+
+
+def _said(one: Interval | None, scale: int) -> str:
+    if one is None:
+        return "not estimable"
+    value, low, high = (scale * number for number in one)
+    return estimate(value, low, high) if scale == 1 else f"{value:.1f} [{low:.1f}–{high:.1f}]"
+
+
+def _reweighted_in_words(known: pd.DataFrame, at: Confusion, share: float) -> str:
+    """What the re-weighting assumes, and how far the probabilities are off in such a ward."""
+    assumed = (
+        f"Re-weighted: {percent(share)} long, with the same patients within the long stays and within the others, so "
+        "sensitivity and specificity stay. Whether another ward's patients are the same, nothing here can tell."
     )
-    return f'<table class="lemof-rates" data-testid="rates"><tbody>{body}</tbody></table>'
+    oe = reweighted_oe(known["label"].to_numpy(), known["p"].to_numpy(float), share)
+    if oe is None or not 0 < at.long < at.n:
+        return assumed
+    shift = f"{prior_shift(at.long / at.n, share):+.2f}".replace("-", "−")
+    return (
+        f"{assumed} Uncorrected, observed over expected would be {estimate(*oe)}; adding {shift} to each logit "
+        "corrects for the mix."
+    )
 
 
 def _matrix(at: Confusion, link: dict[str, Any], defined: Definition) -> None:
@@ -64,56 +106,3 @@ def _matrix(at: Confusion, link: dict[str, Any], defined: Definition) -> None:
                         st.page_link(COHORT, label=f"**{count:,}** {VERDICTS[name].lower()}", query_params=to)
                 elif name:
                     cell.caption(name)
-
-
-def draw_curves(known: pd.DataFrame, thresholds: dict[str, float], found: pd.DataFrame, deaths: str) -> None:
-    """ROC, precision-recall, calibration and decision curve stand side by side, each titled with its finding."""
-    y, p = known["label"].to_numpy(), known["p"].to_numpy()
-    if len(np.unique(y)) < 2:
-        st.info(f"The curves are not estimable: n = {len(y)}, {int(y.sum())} long, and they need both outcomes.")
-        return
-    alarm, cuts = alarms(known, thresholds), thresholds_of(known["path"], thresholds)
-    at = confusion(y, alarm)
-    better, benefit = _benefit(y, alarm, cuts)
-    panels = (
-        (f"AUROC {_said(found, 'auroc', deaths)}", "ROC curve", roc(y, p, at)),
-        (f"AUPRC {_said(found, 'auprc', deaths)}", "Precision-recall curve", precision_recall(y, p, at)),
-        (f"Calibration slope {_said(found, 'cal_slope', deaths)}", "Calibration", calibration(y, p)),
-        (better, "Decision curve", decision(y, p, sorted(set(cuts)))),
-    )
-    for column, (title, name, figure) in zip(st.columns(4), panels, strict=True):
-        with column:
-            st.markdown(f"**{title}**")
-            _chart(figure, name, len(y))
-    intercept = _said(found, "cal_intercept", deaths)
-    st.caption(
-        f"n = {len(y):,}, {int(y.sum()):,} long. The orange marks are the alarms and their thresholds. Calibration "
-        f"intercept {intercept}; each point of the calibration chart is a group of equal size with its 95 % Wilson "
-        f"interval. {benefit}"
-    )
-
-
-def _benefit(y: np.ndarray, alarm: np.ndarray, cuts: np.ndarray) -> tuple[str, str]:
-    """Whether these alarms beat acting on all or on none, as a title, and by how much, as a sentence."""
-    if cuts.max() >= 1:
-        return "Net benefit has no value at threshold 1", "At threshold 1 a false alarm would cost without bound."
-    gain, everybody = (net_benefit_of(y, acted, cuts) for acted in (alarm, np.ones(len(y), dtype=bool)))
-    said = f"{signed(gain)} for alarms, {signed(everybody)} for acting on all, 0 for acting on none"
-    better = "beat" if gain > max(everybody, 0) else "do not beat"
-    return f"These alarms {better} all or none", f"Net benefit at each stay's own threshold: {said}."
-
-
-def _said(found: pd.DataFrame, name: str, deaths: str) -> str:
-    one = one_metric(found, name, deaths=deaths)
-    return "(not evaluated)" if one is None else estimate(one["value"], one["lo"], one["hi"])
-
-
-def _chart(figure: go.Figure, name: str, n: int) -> None:
-    st.plotly_chart(
-        figure,
-        width="stretch",
-        theme="streamlit",
-        key=f"chart-{name}",
-        config={"displayModeBar": False},
-        alt=f"{name}, n = {n}",
-    )

@@ -8,6 +8,7 @@ import pandas as pd
 from dashboard.wording import probability
 
 PATHS = {"both": "with ECG", "ehr": "without ECG"}
+KEYS = {"both": "at", "ehr": "at_ehr"}  # of the sliders on /performance, and of its URL
 UNTUNED = 0.5
 
 

@@ -49,6 +49,11 @@ def probability(p: float | None) -> str:
     return "–" if p is None or math.isnan(p) else f"{p:.2f}"
 
 
+def percent(share: float) -> str:
+    """Return a share of 0.335 as 34 %, and 0.005 as 0.5 %: whole percents from one on."""
+    return f"{100 * share:.0f} %" if share >= 0.01 or share == 0 else f"{100 * share:.1f} %"
+
+
 def interval(low: float | None, high: float | None) -> str:
     """Return [0.54–0.70], or [−0.08 to 1.16] where a dash would read as a minus; nothing without an interval."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):

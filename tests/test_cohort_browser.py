@@ -13,7 +13,7 @@ from pages_support import RUN, THRESHOLD, PagesStores, pages_stores
 from playwright.sync_api import Page, expect
 
 from cohort_db import read_results
-from dashboard.threshold import confusion
+from lemof_core.evaluation.confusion import confusion
 
 __all__ = ["pages_stores"]
 

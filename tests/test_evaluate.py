@@ -97,3 +97,16 @@ def test_without_counts_of_the_fit_there_are_no_floors(pages_stores: PagesStores
     found, _ = _evaluated(tmp_path / "store", pages_stores, counts={"test": {"n": 12, "events": 6}})
     assert not set(found["source"]) & {"majority", "base_rate"}
     assert "final" in set(found["source"])
+
+
+def test_audit_strata_and_ecg_quality_are_stored_with_observed_over_expected(
+    pages_stores: PagesStores, tmp_path: Path
+) -> None:
+    found, predicted = _evaluated(tmp_path / "store", pages_stores)
+    kinds = set(found.loc[found["source"] == "final", "stratum_kind"])
+    assert kinds >= {"disease", "sex", "age", "unit", "ecg", "quality", "race", "insurance", "language"}
+    everybody = _of(found, "final").loc["oe"]
+    assert everybody["value"] == pytest.approx(predicted["label"].sum() / predicted["p"].sum())
+    assert everybody["lo"] < everybody["value"] < everybody["hi"]
+    unknown = _of(found, "final", "race", "unknown").loc["auroc"]
+    assert (unknown["n"], unknown["value"]) == (len(predicted), _of(found, "final").loc["auroc", "value"])

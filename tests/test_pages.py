@@ -34,8 +34,8 @@ from dashboard import queries_results
 from dashboard.model_card import card_of
 from dashboard.queries_results import HELD_OUT
 from dashboard.stay_list import read_list
-from dashboard.threshold import confusion
 from dashboard.wording import Definition
+from lemof_core.evaluation.confusion import confusion
 from lemof_core.jobs.evaluate import evaluate
 
 __all__ = ["pages_stores"]

@@ -10,17 +10,22 @@ from hypothesis import strategies as st
 
 from dashboard.charts.attrition import attrition_flow
 from dashboard.charts.beeswarm import MOST_POINTS, beeswarm, swarm_offsets
-from dashboard.charts.calibration import calibration, calibration_groups
+from dashboard.charts.calibration import calibration
 from dashboard.charts.correlation import correlation
 from dashboard.charts.curves import decision, precision_recall, roc
 from dashboard.charts.forest import forest
 from dashboard.charts.theme import ACCENT, CONTEXT, LOWERS, RAISES
 from dashboard.figures import Figure, figure_row
-from dashboard.level_tables import finding, importance_lead, input_label, level_table, weight_rows
+from dashboard.level_tables import finding as level_finding
+from dashboard.level_tables import importance_lead, input_label, level_table, weight_rows
 from dashboard.level_weights import collinearity
 from dashboard.plain_table import plain_table
-from dashboard.strata import branch_rows, floors_in_words, not_estimable, strata_rows, strata_table
-from dashboard.threshold import confusion
+from dashboard.strata import branch_rows, finding, floors_in_words, not_estimable, strata_rows, strata_table
+from lemof_core.evaluation.calibration import calibration_groups, histogram, smooth_curve
+from lemof_core.evaluation.confusion import confusion
+from lemof_core.evaluation.cuts import cut_counts, drawn_cut_counts
+from lemof_core.evaluation.net_benefit import decision_curve
+from lemof_core.evaluation.ranking_curves import precision_recall_points, roc_points
 
 Y = np.array([1, 1, 1, 0, 0, 0, 0, 1])
 P = np.array([0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.3, 0.6])
@@ -33,21 +38,40 @@ def _model(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndar
     return (rng.uniform(0, 1, n) < p_x).astype(float), p_x, rng.uniform(0, 1, n)
 
 
+def _decision_curve(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
+    return decision_curve(cut_counts(y, p), drawn_cut_counts(y, p, np.arange(len(y)), n_draws=50))
+
+
 # Curves
 
 
+def test_the_band_of_the_decision_curve_is_that_of_the_gain() -> None:
+    y, p, _ = _model(400)
+    curve = _decision_curve(y, p)
+    low, high, everybody, nobody, model = decision(curve, [0.5], 0.5).data
+    better = np.maximum(everybody.y, nobody.y)
+    np.testing.assert_allclose(low.y - better, curve["lo"])
+    np.testing.assert_allclose(high.y - better, curve["hi"])
+    assert ((low.y <= model.y + 1e-12) & (model.y <= high.y + 1e-12)).all()
+    assert high.fill == "tonexty" and len(model.x) == 99
+
+
 def test_the_mark_on_each_curve_is_where_the_threshold_is() -> None:
-    mark = roc(Y, P, confusion(Y, P >= 0.5)).data[-1]
+    mark = roc(roc_points(Y, P), confusion(Y, P >= 0.5)).data[-1]
     assert (mark.x[0], mark.y[0]) == (0.25, 0.75)
-    mark = precision_recall(Y, P, confusion(Y, P >= 0.5)).data[-1]
+    mark = precision_recall(precision_recall_points(Y, P), confusion(Y, P >= 0.5)).data[-1]
     assert (mark.x[0], mark.y[0]) == (0.75, 0.75)
-    assert len(precision_recall(Y, P, confusion(Y, P >= 1.0)).data) == 2, "without any alarm there is no PPV to mark"
-    assert [line.x0 for line in decision(Y, P, [0.5, 0.7]).layout.shapes] == [0.5, 0.7]
+    assert len(precision_recall(precision_recall_points(Y, P), confusion(Y, P >= 1.0)).data) == 2, (
+        "without any alarm there is no PPV to mark"
+    )
+    figure = decision(_decision_curve(Y, P), [0.5, 0.7], 0.25)
+    assert [line.x0 for line in figure.layout.shapes] == [0.5, 0.7, 0.25]
+    assert figure.layout.shapes[2].line.color != figure.layout.shapes[0].line.color, "what the costs ask for is apart"
 
 
 def test_curves_run_from_corner_to_corner_and_stay_small() -> None:
     y, p, _ = _model(5000)
-    line = roc(y, p, confusion(y, p >= 0.5)).data[1]
+    line = roc(roc_points(y, p), confusion(y, p >= 0.5)).data[1]
     assert (line.x[0], line.y[0], line.x[-1], line.y[-1]) == (0, 0, 1, 1)
     assert len(line.x) <= 400
     assert (np.diff(line.x) >= 0).all()
@@ -63,7 +87,9 @@ def test_calibration_groups_hold_every_stay_once_from_low_to_high(n: int) -> Non
     assert groups["predicted"].is_monotonic_increasing
     assert ((groups["lo"] <= groups["observed"]) & (groups["observed"] <= groups["hi"])).all()
     assert (groups["predicted"] * groups["n"]).sum() == pytest.approx(p.sum())
-    assert len(calibration(y, p).data[1].x) == len(groups)
+    figure = calibration(groups, smooth_curve(y, p, np.arange(n)), histogram(y, p))
+    assert len(figure.data[1].x) == len(groups)
+    assert sum(figure.data[-1].y) == n, "the bars count every stay"
 
 
 # Rows with intervals
@@ -102,7 +128,7 @@ def _metrics() -> pd.DataFrame:
     shared = {"deaths": "with", "lo": 0.5, "hi": 0.8, "events": 10, "note": None}
     strata = [
         ("all", "all", 100, 0.7),
-        ("disease", "rare", 3, np.nan),
+        ("disease", "rare", 12, 0.9),
         ("disease", "common", 60, 0.65),
         ("age", "65-79", 50, 0.6),
         ("age", "18-44", 20, 0.8),
@@ -124,8 +150,14 @@ def _metrics() -> pd.DataFrame:
 def test_strata_come_after_everybody_and_say_what_is_not_estimable() -> None:
     rows = strata_rows(_metrics(), "disease")
     assert rows["label"].tolist() == ["All stays", "common", "rare"]
-    assert rows["text"].tolist()[1:] == ["0.65 [0.50–0.80]   n = 60, 10 long", "not estimable   n = 3, 10 long"]
+    assert rows["id"].tolist() == ["all", "common", "rare"]
+    told = ["0.65 [0.50–0.80]   n = 60, 10 long", "suppressed, few other stays   n = 12, 10 long"]
+    assert rows["text"].tolist()[1:] == told
+    assert rows["value"].isna().tolist() == [False, False, True], "two other stays are too few to stand apart"
     assert not_estimable(rows) == 1
+    assert finding(rows, "auroc", "disease").endswith("; 1 of 2 groups suppressed or not estimable")
+    all_known = rows.assign(value=[0.7, 0.65, 0.9])
+    assert finding(all_known, "auroc", "disease") == "AUROC by disease group: from 0.65 (common) to 0.90 (rare)"
     assert strata_rows(_metrics(), "age")["label"].tolist() == ["All stays", "18-44", "65-79"]
     assert strata_rows(_metrics(), "disease", deaths="without").empty
 
@@ -141,7 +173,7 @@ def test_the_table_has_the_floor_that_accuracies_must_beat() -> None:
         "0.24 [0.50–0.80]",
         "–",
     ]
-    assert table.loc["rare", "AUROC"] == "not estimable"
+    assert set(table.loc["rare", ["AUROC", *floors]]) == {"suppressed", "–"}
     assert strata_table(_metrics().head(0), "disease").empty
 
 
@@ -231,18 +263,18 @@ CHOICES = pd.DataFrame(
 
 
 def test_a_level_is_never_named_without_its_frequency() -> None:
-    assert finding(CHOICES, "ecg") == "ECG: level 3 is k* in 90 % of the refits, clearly ahead of level 1 (10 %)"
-    assert finding(CHOICES, "ehr") == "EHR: level 2 is k* in 55 % of the refits, no other level in any"
+    assert level_finding(CHOICES, "ecg") == "ECG: level 3 is k* in 90 % of the refits, clearly ahead of level 1 (10 %)"
+    assert level_finding(CHOICES, "ehr") == "EHR: level 2 is k* in 55 % of the refits, no other level in any"
     close = CHOICES.assign(frequency=[0.45, 0.55, None, 0.55])
-    assert finding(close, "ecg") == "ECG: level 3 is k* in 55 % of the refits, narrowly ahead of level 1 (45 %)"
+    assert level_finding(close, "ecg") == "ECG: level 3 is k* in 55 % of the refits, narrowly ahead of level 1 (45 %)"
     beaten = CHOICES.assign(frequency=[0.6, 0.4, None, 0.55])
-    assert finding(beaten, "ecg") == "ECG: level 3 is k* in 40 % of the refits, less often than level 1 (60 %)"
-    assert finding(beaten.assign(frequency=[0.3, 0.4, None, 0.55]), "ecg").endswith(
+    assert level_finding(beaten, "ecg") == "ECG: level 3 is k* in 40 % of the refits, less often than level 1 (60 %)"
+    assert level_finding(beaten.assign(frequency=[0.3, 0.4, None, 0.55]), "ecg").endswith(
         "40 % of the refits, far from settled against level 1 (30 %)"
     )
     unknown = CHOICES.assign(frequency=np.nan)
-    assert finding(unknown, "ecg") == "ECG: level 3 weighs most; how often is not known"
-    assert finding(CHOICES.assign(is_k_star=False), "ecg") == "ECG: no level was chosen"
+    assert level_finding(unknown, "ecg") == "ECG: level 3 weighs most; how often is not known"
+    assert level_finding(CHOICES.assign(is_k_star=False), "ecg") == "ECG: no level was chosen"
 
 
 def test_the_lead_of_k_star_in_importance_is_a_share() -> None:

@@ -7,24 +7,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
-from dashboard.auroc import aurocs, difference, drawn_aurocs, share_of_reachable
-from dashboard.threshold import confusion, net_benefit, net_benefit_of, rate
 from dashboard.threshold_paths import alarms, in_words_of, tuned_thresholds
+from lemof_core.evaluation.confusion import confusion, rate
+from lemof_core.evaluation.net_benefit import net_benefit, net_benefit_of
+from lemof_core.evaluation.reachable import share_of_reachable
 
 Y = np.array([1, 1, 1, 0, 0, 0, 0, 1])
 P = np.array([0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.3, 0.6])
-OUTCOMES = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, max_size=60)
-
-
-@given(pairs=OUTCOMES)
-def test_the_auroc_is_scikit_learns_also_with_ties(pairs: list[tuple[int, int]]) -> None:
-    y, score = np.array(pairs, dtype=float).T
-    if len(set(y)) < 2:
-        assert np.isnan(aurocs(y, score[None])).all()
-    else:
-        assert aurocs(y, score[None])[0] == pytest.approx(roc_auc_score(y, score))
 
 
 def _model(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -34,20 +24,10 @@ def _model(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndar
     return (rng.uniform(0, 1, n) < p_x).astype(float), p_x, rng.uniform(0, 1, n)
 
 
-def test_a_score_differs_from_itself_by_nothing_and_from_chance_by_something() -> None:
-    y, p_x, noise = _model()
-    patients = np.arange(len(y))
-    assert difference(y, p_x, p_x, patients) == (0.0, 0.0, 0.0)
-    value, low, high = difference(y, p_x, noise, patients) or (0.0, 0.0, 0.0)
-    assert 0 < low < value < high
-    assert difference(y, noise, p_x, patients) == pytest.approx((-value, -high, -low))
-
-
-def test_too_few_of_a_class_are_not_compared() -> None:
+def test_too_few_of_a_class_have_no_share() -> None:
     y, p_x, noise = _model(8)
     y[:] = 0
     y[:4] = 1
-    assert difference(y, p_x, noise, np.arange(8)) is None
     assert share_of_reachable(y, p_x, noise, np.arange(8)) is None
 
 
@@ -57,14 +37,6 @@ def test_the_truth_reaches_all_that_is_reachable_and_noise_has_no_share() -> Non
     assert share is not None
     assert (share.value, share.lo, share.hi, share.n) == (1.0, 1.0, 1.0, 300)
     assert share_of_reachable(y, p_x, noise, np.arange(len(y))) is None, "chance is nothing to have a share of"
-
-
-def test_patients_are_drawn_whole() -> None:
-    y, p_x, _ = _model(40)
-    twice = np.tile(np.arange(40), 2)
-    once = drawn_aurocs(y, p_x[None], np.arange(40), n_draws=20)
-    both = drawn_aurocs(np.tile(y, 2), np.tile(p_x, 2)[None], twice, n_draws=20)
-    np.testing.assert_allclose(once, both, err_msg="a second copy of each patient changes no draw")
 
 
 def test_the_confusion_matrix_is_counted_by_hand() -> None:

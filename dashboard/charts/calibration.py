@@ -1,55 +1,76 @@
-"""Outcomes and probabilities in, the calibration chart out: observed share against predicted, with intervals."""
+"""Observed shares by probability in, the calibration chart out: a smooth curve in its band, groups, a histogram."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from dashboard.charts.curves import HEIGHT
-from dashboard.charts.theme import ACCENT, CONTEXT, laid_out
-from dashboard.threshold import rate
-
-MIN_PER_GROUP = 8
-_MOST_GROUPS = 10
+from dashboard.charts.curves import GAIN, square
+from dashboard.charts.theme import ACCENT, CONTEXT
 
 
-def calibration_groups(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
-    """Groups of equal size by p: predicted (mean p), observed, lo, hi (95 % Wilson), n, events; empty for no sample."""
-    groups = np.array_split(np.argsort(p, kind="stable"), max(1, min(_MOST_GROUPS, len(p) // MIN_PER_GROUP)))
-    rows = []
-    for members in groups:
-        if len(members):
-            one = rate("observed", "", int(y[members].sum()), len(members))
-            rows.append((float(p[members].mean()), one.value, one.lo, one.hi, one.n, one.k))
-    return pd.DataFrame(rows, columns=["predicted", "observed", "lo", "hi", "n", "events"])
+def calibration(groups: pd.DataFrame, smooth: pd.DataFrame | None, histogram: pd.DataFrame) -> go.Figure:
+    """On the diagonal what is promised is what happens; below, how many stays were promised how much.
 
-
-def calibration(y: np.ndarray, p: np.ndarray) -> go.Figure:
-    """Each point is a group of stays with similar p; on the diagonal what is promised is what happens."""
-    groups = calibration_groups(y, p)
-    figure = go.Figure()
-    diagonal = go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": CONTEXT, "dash": "dot"}, hoverinfo="skip")
-    figure.add_trace(diagonal)
+    Args:
+        groups, smooth, histogram: of `lemof_core.evaluation.calibration`; smooth None where it is not estimable.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.84, 0.16], vertical_spacing=0.03)
     figure.add_trace(
-        go.Scatter(
-            x=groups["predicted"],
-            y=groups["observed"],
-            error_y={
-                "type": "data",
-                "array": groups["hi"] - groups["observed"],
-                "arrayminus": groups["observed"] - groups["lo"],
-                "color": CONTEXT,
-                "thickness": 1,
-                "width": 0,
-            },
-            customdata=groups[["events", "n"]],
-            mode="markers",
-            marker={"color": ACCENT, "size": 7},
-            hovertemplate="predicted %{x:.2f}, observed %{y:.2f} (%{customdata[0]} of %{customdata[1]})<extra></extra>",
-        )
+        go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": CONTEXT, "dash": "dot"}, hoverinfo="skip")
     )
-    figure = laid_out(figure, height=HEIGHT)
-    figure.update_xaxes(title="Predicted", range=[-0.02, 1.02], dtick=0.25)
-    figure.update_yaxes(title="Observed", range=[-0.02, 1.02], dtick=0.25)
+    figure.add_trace(_points(groups))
+    if smooth is not None:
+        for trace in _band(smooth):
+            figure.add_trace(trace)
+    bars = go.Bar(
+        x=histogram["middle"],
+        y=histogram["long"] + histogram["other"],
+        customdata=histogram["long"],
+        marker={"color": CONTEXT, "line": {"width": 0}},
+        hovertemplate="p about %{x:.2f}: %{y:,} stays, %{customdata:,} long<extra></extra>",
+    )
+    figure.add_trace(bars, row=2, col=1)
+    figure = square(figure, "", "").update_layout(bargap=0.1)
+    figure.update_yaxes(title="Observed", row=1, col=1)
+    figure.update_xaxes(showticklabels=False, ticks="", row=1, col=1)
+    figure.update_xaxes(title="Predicted", row=2, col=1)
+    figure.update_yaxes(range=None, dtick=None, visible=False, row=2, col=1)
     return figure
+
+
+def _points(groups: pd.DataFrame) -> go.Scatter:
+    return go.Scatter(
+        x=groups["predicted"],
+        y=groups["observed"],
+        error_y={
+            "type": "data",
+            "array": groups["hi"] - groups["observed"],
+            "arrayminus": groups["observed"] - groups["lo"],
+            "color": CONTEXT,
+            "thickness": 1,
+            "width": 0,
+        },
+        customdata=groups[["events", "n"]],
+        mode="markers",
+        marker={"color": CONTEXT, "size": 6},
+        hovertemplate="predicted %{x:.2f}, observed %{y:.2f} (%{customdata[0]} of %{customdata[1]})<extra></extra>",
+    )
+
+
+def _band(smooth: pd.DataFrame) -> list[go.Scatter]:
+    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    return [
+        go.Scatter(x=smooth["predicted"], y=smooth["lo"], **edge),
+        go.Scatter(x=smooth["predicted"], y=smooth["hi"], fill="tonexty", fillcolor=GAIN, **edge),
+        go.Scatter(
+            x=smooth["predicted"],
+            y=smooth["observed"],
+            customdata=smooth[["lo", "hi"]],
+            mode="lines",
+            line={"color": ACCENT, "width": 2},
+            hovertemplate="predicted %{x:.2f}, observed %{y:.2f} "
+            "[%{customdata[0]:.2f}–%{customdata[1]:.2f}]<extra></extra>",
+        ),
+    ]

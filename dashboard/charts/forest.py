@@ -22,13 +22,15 @@ def forest(
     """One line per row, first row on top; a row without a value shows its text alone.
 
     Args:
-        rows: label, value, lo, hi (NaN where absent), text (written at the right), strong (bool, optional: in accent).
+        rows: label, value, lo, hi (NaN where absent), text (written at the right), strong (bool, optional: in accent),
+            id (optional: what a click on the row's dot tells, as the second of its custom data).
         reference: a value that means "nothing", as a thin line; overall: the estimate for everybody, dotted.
         at_most: the ends of the scale, such as 0 and 1; less of it is shown where the intervals need less.
     """
     rows = rows.reset_index(drop=True)
     strong = rows["strong"] if "strong" in rows else pd.Series(True, index=rows.index)
     known = rows["value"].notna()
+    told = rows[["text"]].assign(id=rows.get("id", ""))
     figure = go.Figure()
     for chosen, color in ((known & strong.astype(bool), ACCENT), (known & ~strong.astype(bool), CONTEXT)):
         some = rows[chosen]
@@ -45,10 +47,10 @@ def forest(
                     "width": 0,
                 },
                 text=some["label"],
-                customdata=some["text"],
+                customdata=told[chosen],
                 mode="markers",
                 marker={"color": color, "size": 8, "symbol": "square"},
-                hovertemplate="%{text}: %{customdata}<extra></extra>",
+                hovertemplate="%{text}: %{customdata[0]}<extra></extra>",
             )
         )
     for value, dash in ((reference, "solid"), (overall, "dot")):

@@ -47,7 +47,8 @@ def main() -> None:
         tuned = tuned_thresholds(queries_results.fitted(url, revision, run_id)["calibrations"])
     saved = cohort_asked()
     facets = Facets(browser, rules, tuned, defined)
-    age = _ages(browser)
+    ends = queries_cohort.age_ends(browser)
+    age = Scale(*ends, 1, whole=True) if ends else None
     paths = queries_cohort.paths(url, revision, run_id) if run_id is not None else []
     filters = replace(facets.draw(paths=paths, age=age), cohort=saved.cohort_id if saved else "")
     counted = queries_cohort.counted(stays_stamp(run_id), filters)
@@ -63,12 +64,6 @@ def main() -> None:
     else:
         _table(url, revision, browser, counted.n, filters, run_id, rules, defined)
     footer(run)
-
-
-def _ages(browser: Browser) -> Scale | None:
-    """The ends of the age slider, always apart; None without any stay."""
-    ages = browser.ages(Filters())
-    return Scale(min(ages), max(max(ages), min(ages) + 1), 1, whole=True) if ages else None
 
 
 def _count(counted: queries_cohort.Counted, words: dict[str, str], age: Scale | None, inside: int, out: int) -> None:

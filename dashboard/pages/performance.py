@@ -1,4 +1,4 @@
-"""`/performance`: how good the run is, at which threshold, for whom, and which part of it does the work."""
+"""`/performance`: how good the run is, at which threshold and at what cost, for whom, and which part does the work."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import queries_cohort, queries_results
-from dashboard.cohort_filters import SPLITS, as_query
+from dashboard import queries_cohort, queries_performance, queries_results
+from dashboard.branches_panel import beside_held_out, draw_branches
+from dashboard.cohort_choice import EVERYBODY
+from dashboard.cohort_filters import as_query
+from dashboard.cohort_return import COHORT
+from dashboard.cost_panel import draw_cost
+from dashboard.curves_panel import draw_curves
+from dashboard.gaps_panel import draw_gaps
+from dashboard.population import Population, choose
 from dashboard.provenance import (
     footer,
     in_sample_banner,
@@ -19,10 +26,11 @@ from dashboard.provenance import (
     worth_of_numbers,
 )
 from dashboard.session import banners, selected_run, stamp
-from dashboard.strata_panel import beside_held_out, draw_branches, draw_strata
-from dashboard.threshold_panel import draw_curves, draw_threshold
-from dashboard.threshold_paths import PATHS, start, told, tuned_thresholds
-from dashboard.wording import Definition, definition_of
+from dashboard.strata_panel import Counted, draw_strata
+from dashboard.threshold_controls import Asked, ask
+from dashboard.threshold_panel import draw_threshold
+from dashboard.threshold_paths import alarms, tuned_thresholds
+from dashboard.wording import Definition
 
 # No key may be one of /cohort's: a parameter that both pages bind is dropped on the way from one to the other.
 URL: dict[str, Any] = {"bind": "query-params"}
@@ -39,8 +47,7 @@ def main() -> None:
         no_run("Performance")
         return
     run_id = run["run_id"]
-    predicted = queries_results.predictions(url, revision, run_id)
-    if predicted.empty:
+    if not queries_results.scored_splits(url, revision, run_id):
         not_scored("Performance")
     cohort = queries_cohort.definition(url, revision)
     if cohort is None:
@@ -48,66 +55,57 @@ def main() -> None:
         return
     st.title("Performance")
     tuned = tuned_thresholds(queries_results.fitted(url, revision, run_id)["calibrations"])
-    split, deaths, thresholds = _controls(predicted, tuned, definition_of(run))
-    in_sample_banner(run, split)
+    left, right = st.columns([4, 11], gap="medium", vertical_alignment="bottom")
+    with left:
+        people = choose(url, revision, run_id, cohort)
+    with right:
+        asked = ask(people.frame, tuned)
+    in_sample_banner(run, people.split)
     worth = worth_of_numbers(run, queries_cohort.datasets(url, revision))
     if worth:
         st.caption(worth)
-    known = predicted[predicted["split"] == split]
-    if deaths == "without":
-        known = known[~known["died_before_cut"]]
-    if known.empty:
-        st.info(f"No sample of the {split} split has a prediction and a known outcome.")
+    if people.frame.empty:
+        st.info(f"No sample of the {people.split} split has a prediction and a known outcome.")
         st.stop()
-    found = queries_results.metrics(url, revision, run_id, split)
-    of_here = {path: cut for path, cut in thresholds.items() if (known["path"] == path).any()}
-    draw_threshold(known, of_here, _link(run_id, split, deaths, thresholds, cohort), cohort)
-    draw_curves(known, thresholds, found, deaths)
-    own = queries_results.metrics(url, revision, run_id, queries_results.HELD_OUT)
-    if found.empty and own.empty:
-        st.info(f"This run has no stored metrics of the {split} split: run `lemof evaluate --split {split}`.")
+    key = queries_performance.key_of(people, url, revision, run_id)
+    if people.cohort == EVERYBODY:
+        found = queries_results.metrics(url, revision, run_id, people.split)
     else:
-        _by_stratum_and_branch(found, own, known, deaths, run)
-    footer(run, split, len(known), int(known["label"].sum()))
-
-
-def _controls(
-    predicted: pd.DataFrame, tuned: dict[str, float], defined: Definition
-) -> tuple[str, str, dict[str, float]]:
-    """Draw split, deaths and the threshold of each path; return what is chosen."""
-    splits = [name for name in SPLITS if (predicted["split"] == name).any()]
-    left, middle, right = st.columns([4, 4, 8], gap="medium", vertical_alignment="bottom")
-    with left:
-        split = st.segmented_control("Split", splits, default=splits[0], key="part", required=True, **URL)
-    with middle:
-        without = st.toggle(
-            f"Without deaths before {defined.cut}",
-            key="without_deaths",
-            help="Death in the ICU ends a stay: label 0",
-            **URL,
+        found = queries_performance.evaluated(key, people.frame, tuple(sorted(tuned.items())), run)
+    counted = Counted(
+        people.frame, alarms(people.frame, asked.thresholds), _link(run_id, people, asked, cohort), cohort, run_id
+    )
+    draw_threshold(people.frame, asked.thresholds, asked.long_of_100, counted.link, cohort)
+    draw_cost(people.frame, asked.thresholds, asked.ratio, queries_performance.cuts_by_path(key, people.frame))
+    stored = found[(found["source"] == "final") & (found["deaths"] == people.deaths)]
+    draw_curves(people.frame, asked, stored, key)
+    own = queries_results.metrics(url, revision, run_id, queries_results.HELD_OUT)
+    own = own if people.cohort == EVERYBODY else own.head(0)
+    if found.empty and own.empty:
+        st.info(
+            f"This run has no stored metrics of the {people.split} split: run `lemof evaluate --split {people.split}`."
         )
-    keys = {path: key for path, key in (("both", "at"), ("ehr", "at_ehr")) if (predicted["path"] == path).any()}
-    thresholds = {}
-    with right:
-        for column, (path, key) in zip(st.columns(len(keys), gap="medium"), keys.items(), strict=True):
-            label, value = f"Threshold {PATHS[path]}", start(tuned, path)
-            thresholds[path] = float(
-                column.slider(label, 0.0, 1.0, value, 0.01, key=key, help=told(tuned, path), **URL)
-            )
-    return str(split or splits[0]), "without" if without else "with", thresholds
+    else:
+        _by_stratum(found, own, counted, people, run)
+    draw_gaps(people.frame, counted.alarm, key)
+    if not found.empty or not own.empty:
+        _branches(found, own, people, key)
+    footer(run, people.split, people.n, people.events)
 
 
-def _link(run_id: str, split: str, deaths: str, thresholds: dict[str, float], cohort: Definition) -> dict[str, Any]:
+def _link(run_id: str, people: Population, asked: Asked, cohort: Definition) -> dict[str, Any]:
     """The URL parameters of /cohort that give the stays counted here, in that page's words."""
-    link: dict[str, Any] = {"run": run_id} | as_query(cohort, split=split)
-    link |= {name: repr(thresholds[path]) for path, name in (("both", "thr"), ("ehr", "thr_ehr")) if path in thresholds}
-    return link | (as_query(cohort, outcome=("long", "left")) if deaths == "without" else {})
+    link: dict[str, Any] = {"run": run_id} | as_query(cohort, split=people.split)
+    names = {"both": "thr", "ehr": "thr_ehr"}
+    link |= {names[path]: repr(cut) for path, cut in asked.thresholds.items()}
+    link |= {} if people.cohort == EVERYBODY else {COHORT: people.cohort}
+    return link | (as_query(cohort, outcome=("long", "left")) if people.deaths == "without" else {})
 
 
-def _by_stratum_and_branch(
-    found: pd.DataFrame, own: pd.DataFrame, known: pd.DataFrame, deaths: str, run: dict[str, Any]
+def _by_stratum(
+    found: pd.DataFrame, own: pd.DataFrame, counted: Counted, people: Population, run: dict[str, Any]
 ) -> None:
-    """Draw what needs stored metrics alone: of this store, or of the test that a shipped run brought with it."""
+    """Draw what is stored by group: of this store, or of the test that a shipped run brought with it."""
     st.subheader("For whom it works")
     source = "This store"
     if not own.empty:
@@ -117,12 +115,19 @@ def _by_stratum_and_branch(
         )
         with st.expander("Both side by side"):
             st.dataframe(beside_held_out(found, own), hide_index=True, key="table-both")
-    shown = own if source == OWN else found
-    if shown.empty:
+    shown_here = own if source == OWN else found
+    if shown_here.empty:
         st.info("This store's samples are not evaluated: run `lemof evaluate`.")
         return
-    draw_strata(shown, deaths, run["n_by_split"])
-    draw_branches(shown, None if source == OWN else known)
+    draw_strata(shown_here, None if source == OWN else counted, people.deaths, run["n_by_split"])
+
+
+def _branches(found: pd.DataFrame, own: pd.DataFrame, people: Population, key: queries_performance.Key) -> None:
+    """Draw what each part adds, from the same source as the groups."""
+    if st.session_state.get("source") == OWN and not own.empty:
+        draw_branches(own, None)
+    elif not found.empty:
+        draw_branches(found, queries_performance.beyond_late_mean(key, people.frame))
 
 
 main()

@@ -36,6 +36,11 @@ def _by_chunks(metric: Weighted, y: np.ndarray, score: np.ndarray, weights: np.n
     return np.concatenate([metric(y, score, part) for part in parts])
 
 
+def enough(y: np.ndarray) -> bool:
+    """Whether each class has MIN_EVENTS: what a ranking or a calibration line needs."""
+    return bool(min((y == 1).sum(), (y == 0).sum()) >= MIN_EVENTS)
+
+
 def weighted_auroc(y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the AUROC (D,) under each row of weights (D, N): the bootstrap in one pass, ties counted half.
 
@@ -95,6 +100,11 @@ def _brier(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return share_of((p - y) ** 2, weights)
 
 
+def observed_expected(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return observed over expected events (D,): the share of label 1 over the mean p; 1 when right on average."""
+    return share_of(y, weights) / np.maximum(share_of(p, weights), 1e-12)
+
+
 def calibration_lines(y: np.ndarray, p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return (D, 2) slope and intercept of the logistic recalibration of p under each row of weights (D, N).
 
@@ -143,7 +153,8 @@ def estimates(
     n_draws: int = N_DRAWS,
     weights: np.ndarray | None = None,
 ) -> list[Estimate]:
-    """Return AUROC, AUPRC, ACC at .5 and at the tuned threshold, macro-F1, Brier, calibration slope and intercept.
+    """Return AUROC, AUPRC, ACC at .5 and at the tuned threshold, macro-F1, Brier, observed over
+    expected, calibration slope and intercept.
 
     Ranking metrics need MIN_EVENTS of each class, all others as many samples: a bootstrap of three that are all right
     would call itself sure. What cannot be estimated says so with its n.
@@ -154,7 +165,7 @@ def estimates(
     n, events = len(y), int(y.sum())
     if n < MIN_EVENTS:
         return [Estimate(name, None, None, None, n, events, f"not estimable, n = {n}") for name in _NAMES]
-    few = min(events, n - events) < MIN_EVENTS
+    few = not enough(y)
     why = f"not estimable, n = {n}, events = {events}"
     weights = bootstrap_weights(subject_ids, n_draws=n_draws) if weights is None else weights
 
@@ -182,8 +193,10 @@ def estimates(
         out.append(spread(f"f1_macro_{name}", float(_macro_f1(y, p, one, cut)[0]), _macro_f1(y, p, weights, cut)))
     out.append(spread("brier", float(brier_score_loss(y, p)), _brier(y, p, weights)))
     if few:
-        out += [missing("cal_slope"), missing("cal_intercept")]
-    elif np.ptp(p) == 0:
+        out += [missing("oe"), missing("cal_slope"), missing("cal_intercept")]
+        return out
+    out.append(spread("oe", float(observed_expected(y, p, np.ones((1, n)))[0]), observed_expected(y, p, weights)))
+    if np.ptp(p) == 0:
         same = f"not estimable: the same forecast for all, n = {n}"
         out += [missing("cal_slope", same), missing("cal_intercept", same)]
     else:
@@ -199,6 +212,7 @@ _NAMES = (
     "acc_tuned",
     "f1_macro_tuned",
     "brier",
+    "oe",
     "cal_slope",
     "cal_intercept",
 )

@@ -1,4 +1,4 @@
-"""Outcomes and probabilities in, the confusion matrix at a threshold and its rates with Wilson intervals out."""
+"""Outcomes and alarms in, the confusion matrix and its rates with 95 % intervals out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
+
+Interval = tuple[float, float, float]  # a value with the two ends of its 95 % interval
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,24 @@ class Confusion:
         """All stays counted."""
         return self.hit + self.false + self.miss + self.calm
 
+    @property
+    def long(self) -> int:
+        """The long stays among them."""
+        return self.hit + self.miss
+
+    @property
+    def alarms(self) -> int:
+        """The stays with an alarm."""
+        return self.hit + self.false
+
     def rates(self) -> list[Rate]:
         """Sensitivity, specificity, PPV, NPV, and the share of stays with an alarm."""
         return [
-            rate("Sensitivity", "of the long stays, with an alarm", self.hit, self.hit + self.miss),
+            rate("Sensitivity", "of the long stays, with an alarm", self.hit, self.long),
             rate("Specificity", "of the other stays, without an alarm", self.calm, self.calm + self.false),
-            rate("PPV", "of the alarms, long stays", self.hit, self.hit + self.false),
+            rate("PPV", "of the alarms, long stays", self.hit, self.alarms),
             rate("NPV", "of the stays without an alarm, not long", self.calm, self.calm + self.miss),
-            rate("Alarms", "of all stays", self.hit + self.false, self.n),
+            rate("Alarms", "of all stays", self.alarms, self.n),
         ]
 
 
@@ -59,16 +71,3 @@ def confusion(y: np.ndarray, alarm: np.ndarray) -> Confusion:
     long = y == 1
     counts = ((alarm & long), (alarm & ~long), (~alarm & long), (~alarm & ~long))
     return Confusion(*(int(one.sum()) for one in counts))
-
-
-def net_benefit(y: np.ndarray, p: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Net benefit (T,) of acting on p >= t: TP/n - FP/n * t / (1 - t) (Vickers and Elkin 2006)."""
-    alarm = p[None, :] >= thresholds[:, None]
-    hits = (alarm & (y == 1)).mean(1)
-    false = (alarm & (y == 0)).mean(1)
-    return np.asarray(hits - false * thresholds / (1 - thresholds))
-
-
-def net_benefit_of(y: np.ndarray, alarm: np.ndarray, thresholds: np.ndarray) -> float:
-    """Net benefit of acting on these alarms; a false one weighs the odds of its stay's own threshold (N,), below 1."""
-    return float(np.mean(alarm * np.where(y == 1, 1.0, -thresholds / (1 - thresholds))))
