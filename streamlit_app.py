@@ -21,6 +21,7 @@ pages = {
     "Model": [
         st.Page(PAGES / "levels.py", title="Levels", url_path="levels"),
         st.Page(PAGES / "performance.py", title="Performance", url_path="performance"),
+        st.Page(PAGES / "errors.py", title="Errors", url_path="errors"),
         st.Page(PAGES / "methods.py", title="Methods", url_path="methods"),
         st.Page(PAGES / "live.py", title="Live prediction", url_path="live"),
         st.Page(PAGES / "model_card.py", title="Model card", url_path="model-card"),
