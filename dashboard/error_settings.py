@@ -21,14 +21,14 @@ SMALLEST = 10
 @dataclass(frozen=True)
 class Settings:
     """kind: of LOSSES; kinds: of facts; depth, fewest, rank: of `slices.find_slices`; cache_key: what the population is
-    known by (revision, run, fingerprint, thresholds)."""
+    known by (store URL, revision, run, fingerprint, thresholds)."""
 
     kind: str
     kinds: tuple[str, ...]
     depth: int
     fewest: int
     rank: str
-    cache_key: tuple[str, str, str, tuple[tuple[str, float], ...]]
+    cache_key: tuple[str, str, str, str, tuple[tuple[str, float], ...]]
 
 
 def choose_error() -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import streamlit as st
+from threadpoolctl import threadpool_limits
 
 from dashboard.threshold_paths import alarms
 from lemof_core.evaluation.disagreement import FUSED, Voices, voices_of
@@ -61,9 +62,9 @@ def fingerprint(frame: pd.DataFrame) -> str:
 
 
 # Shared by all sessions and changed by nobody: as data it would be copied on every rerun.
-@st.cache_resource(max_entries=6, show_spinner=False)
+@st.cache_resource(max_entries=3, show_spinner=False)
 def judged(
-    revision: str, run_id: str, of: str, thresholds: tuple[tuple[str, float], ...], _frame: pd.DataFrame
+    url: str, revision: str, run_id: str, of: str, thresholds: tuple[tuple[str, float], ...], _frame: pd.DataFrame
 ) -> Judged:
     """The population held against the thresholds, (path, threshold) each; `of` is its fingerprint."""
     alarm = alarms(_frame, dict(thresholds))
@@ -92,6 +93,7 @@ def _verdicts(voices: Voices, y: np.ndarray, both: np.ndarray, n: int) -> Facts:
 
 @st.cache_data(max_entries=32, show_spinner="Searching for slices")
 def search(
+    url: str,
     revision: str,
     run_id: str,
     of: str,
@@ -107,12 +109,15 @@ def search(
     counted, facts = _counted(_judged, kind, kinds)
     subjects = _judged.frame["subject_id"].to_numpy()[counted.counted]
     factors = np.array([fact.factor for fact in facts.facts])
-    found = find_slices(facts.holds, factors, counted.error, subjects, depth=depth, fewest=fewest, rank=rank)
+    # Matrix products on all cores would stall every other session for seconds.
+    with threadpool_limits(1):
+        found = find_slices(facts.holds, factors, counted.error, subjects, depth=depth, fewest=fewest, rank=rank)
     return found, facts.facts
 
 
 @st.cache_data(max_entries=32, show_spinner="Growing the tree")
 def tree(
+    url: str,
     revision: str,
     run_id: str,
     of: str,

@@ -104,6 +104,22 @@ def test_ecg_right_and_whole_model_wrong_gives_exactly_those_stays(shown: object
     assert (apart.diff().dropna() <= 0.011).all(), "the furthest apart come first, to two digits"
 
 
+def test_patients_that_taught_the_run_are_looked_at_under_a_banner(
+    pages_stores: PagesStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page("errors", pages_stores.home["full"], monkeypatch)
+    assert "in-sample-banner" not in said(app)
+    app = open_page("errors", pages_stores.home["full"], monkeypatch, part="train")
+    assert "in-sample-banner" in said(app) and "train split" in said(app)
+
+
+def test_the_threshold_of_a_link_counts(shown: object) -> None:
+    every = shown(error="False alarms", panel="Largest errors", at="0", at_ehr="0")  # type: ignore[operator]
+    assert "Alarms from p = 0.00 on" in said(every) and "False alarms 1.00 [0.9" in said(every)
+    none = shown(error="False alarms", panel="Slices", at="1", at_ehr="1")  # type: ignore[operator]
+    assert "False alarms: 0.00 for every one of the" in said(none), "where nobody is wrong no group is worse"
+
+
 def test_a_link_to_an_unknown_group_says_so_and_leads_back(shown: object) -> None:
     app = shown(group="sex:X")  # type: ignore[operator]
     assert "by a fact that none of these stays has" in said(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import plotly.graph_objects as go
@@ -67,7 +68,7 @@ def error_grid(
     figure = laid_out(figure, height=ROW_PX * len(rows) + 110, dragmode=False)
     figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8})
     figure.update_xaxes(
-        tickvals=list(range(len(columns))), ticktext=[html.escape(name) for name in columns], showgrid=False,
+        tickvals=list(range(len(columns))), ticktext=[_wrapped(name) for name in columns], showgrid=False,
         automargin=True, fixedrange=True, ticks="",
     )  # fmt: skip
     figure.update_yaxes(
@@ -75,6 +76,11 @@ def error_grid(
         automargin=True, fixedrange=True, ticks="",
     )  # fmt: skip
     return figure
+
+
+def _wrapped(name: str) -> str:
+    """The name in short lines, so that neighbours on a phone do not hide each other."""
+    return "<br>".join(html.escape(line) for line in wrap(name, 12, break_long_words=False))
 
 
 def _few(n: int) -> str:

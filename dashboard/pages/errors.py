@@ -17,7 +17,7 @@ from dashboard.provenance import footer, in_sample_banner, no_run, not_scored, s
 from dashboard.queries_errors import Judged
 from dashboard.session import banners, selected_run, stamp
 from dashboard.slices_panel import draw_slices
-from dashboard.threshold_paths import tuned_thresholds
+from dashboard.threshold_paths import in_words_of, tuned_thresholds
 from dashboard.wording import definition_of
 from lemof_core.evaluation.losses import Loss
 
@@ -45,15 +45,14 @@ def main() -> None:
     about, asked = st.columns([3, 7], gap="medium", vertical_alignment="bottom")
     with about:
         population = choose(url, revision, run["run_id"], definition_of(run))
-    in_sample_banner(run, population.split)
-    worth = worth_of_numbers(run, queries_cohort.datasets(url, revision))
-    if worth:
-        st.caption(worth)
     if population.frame.empty:
         st.info(f"No sample of the {population.split} split has a prediction and a known outcome.")
         st.stop()
     with asked:
         judged, settings = _controls(url, revision, run["run_id"], population)
+    in_sample_banner(run, population.split)
+    worth = worth_of_numbers(run, queries_cohort.datasets(url, revision))
+    st.caption(f"{worth} Alarms from p = {in_words_of(dict(settings.cache_key[-1]))} on.".strip())
     _panels(judged, settings, run["run_id"])
     footer(run, population.split, population.n, population.events)
 
@@ -65,7 +64,7 @@ def _controls(url: str, revision: str, run_id: str, population: Population) -> t
         kind = choose_error()
         thresholds = tuple(sorted(choose_thresholds(population.frame, tuned).items()))
         kinds, depth, fewest, rank = choose_search(population.n)
-    key = (revision, run_id, queries_errors.fingerprint(population.frame), thresholds)
+    key = (url, revision, run_id, queries_errors.fingerprint(population.frame), thresholds)
     judged = queries_errors.judged(*key, population.frame)
     return judged, Settings(kind, kinds, depth, fewest, rank, key)
 
