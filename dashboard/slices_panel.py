@@ -72,8 +72,8 @@ def nearest_in_words(found: Search, facts: tuple[Fact, ...], errors: Loss) -> st
             f"No group of {found.fewest} stays or more can be named by the facts that are searched. Add kinds of facts."
         )
     return (
-        f"The worst of {found.n_slices:,} slices is “{_words(one, facts)}”, n = {one.n:,}, with {errors.words.lower()} "
-        f"{one.error:.2f} against {one.rest:.2f} in the rest (t = {one.t:.1f}, adjusted p = {one.p:.2f}). Where facts "
+        f"Of {found.n_slices:,} slices “{_words(one, facts)}”, n = {one.n:,}, is nearest to it. {errors.words}: "
+        f"{one.error:.2f}, in the rest {one.rest:.2f} (t = {one.t:.1f}, adjusted p = {one.p:.2f}). Where facts "
         f"and errors have nothing to do with each other, the largest t of so many slices exceeds {found.critical:.1f} "
         f"in 1 of {round(2 / ALPHA)} draws: this one may well be chance."
     )
@@ -114,7 +114,7 @@ def promise(found: Search, errors: Loss, depth: int) -> str:
     once = round(2 / ALPHA)
     return (
         f"{errors.words} {probability(found.error)} over {found.n:,} stays; {found.n_slices:,} slices of up to {depth} "
-        f"facts and at least {found.fewest} stays. Listed: t above {found.critical:.1f}, which the largest of all of "
+        f"fact{'' if depth == 1 else 's'} and at least {found.fewest} stays. Listed: t above {found.critical:.1f}, which the largest of all of "
         f"them exceeds in 1 of {once} draws {drawn}; so at most 1 in {once} such searches lists anything where there "
         "is nothing. p and the 95 % intervals of the lift (error over that of the rest) hold for "
         "all slices at once. A slice that is worse may just be harder: then the error that its own probabilities "

@@ -115,7 +115,7 @@ def test_patients_that_taught_the_run_are_looked_at_under_a_banner(
 
 def test_the_threshold_of_a_link_counts(shown: object) -> None:
     every = shown(error="False alarms", panel="Largest errors", at="0", at_ehr="0")  # type: ignore[operator]
-    assert "Alarms from p = 0.00 on" in said(every) and "False alarms 1.00 [0.9" in said(every)
+    assert "Alarm at p ≥ 0.00" in said(every) and "False alarms 1.00 [0.9" in said(every)
     none = shown(error="False alarms", panel="Slices", at="1", at_ehr="1")  # type: ignore[operator]
     assert "False alarms: 0.00 for every one of the" in said(none), "where nobody is wrong no group is worse"
 

@@ -52,7 +52,7 @@ def main() -> None:
         judged, settings = _controls(url, revision, run["run_id"], population)
     in_sample_banner(run, population.split)
     worth = worth_of_numbers(run, queries_cohort.datasets(url, revision))
-    st.caption(f"{worth} Alarms from p = {in_words_of(dict(settings.cache_key[-1]))} on.".strip())
+    st.caption(f"{worth} Alarm at p ≥ {in_words_of(dict(settings.cache_key[-1]))}.".strip())
     _panels(judged, settings, run["run_id"])
     footer(run, population.split, population.n, population.events)
 
