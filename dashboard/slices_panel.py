@@ -14,6 +14,7 @@ from dashboard.queries_errors import Judged
 from dashboard.wording import interval, probability
 from lemof_core.evaluation.facts import Fact
 from lemof_core.evaluation.losses import Loss
+from lemof_core.evaluation.slice_null import MOST_EXACT
 from lemof_core.evaluation.slices import ALPHA, MOST_COMPARED, MOST_LISTED, Search, Slice, members_of
 
 
@@ -109,16 +110,17 @@ def promise(found: Search, errors: Loss, depth: int) -> str:
     drawn = (
         "when patients are given each other's errors"
         if found.exact
-        else "of normal numbers on the overlaps of 4,000 random patients"
+        else f"of normal numbers on the overlaps of {MOST_EXACT:,} random patients"
     )
     once = round(2 / ALPHA)
+    joined = "one fact" if depth == 1 else f"up to {depth} facts"
     return (
-        f"{errors.words} {probability(found.error)} over {found.n:,} stays; {found.n_slices:,} slices of up to {depth} "
-        f"fact{'' if depth == 1 else 's'} and at least {found.fewest} stays. Listed: t above {found.critical:.1f}, which the largest of all of "
-        f"them exceeds in 1 of {once} draws {drawn}; so at most 1 in {once} such searches lists anything where there "
-        "is nothing. p and the 95 % intervals of the lift (error over that of the rest) hold for "
-        "all slices at once. A slice that is worse may just be harder: then the error that its own probabilities "
-        "foresee is as high. The worst of many looks better in new patients. Diseases are coded at discharge."
+        f"{errors.words} {probability(found.error)} over {found.n:,} stays; {found.n_slices:,} slices of {joined} and "
+        f"at least {found.fewest} stays. Listed: t above {found.critical:.1f}, which the largest of all of them "
+        f"exceeds in 1 of {once} draws {drawn}; so at most 1 in {once} such searches lists anything where there is "
+        "nothing. p and the 95 % intervals of the lift (error over that of the rest) hold for all slices at once. A "
+        "slice that is worse may just be harder: then the error that its own probabilities foresee is as high. The "
+        "worst of many looks better in new patients. Diseases are coded at discharge."
     )
 
 

@@ -59,9 +59,11 @@ def test_every_panel_counts_every_error(panel: str, error: str, shown: object) -
 
 
 def _title_of(panel: str) -> str:
-    return {"Error tree": "chose the splits", "Disagreement": "Who was right", "Slices": "slices of up to"}.get(
-        panel, "\0"
-    )
+    return {
+        "Error tree": "chose the splits",
+        "Disagreement": "Who was right",
+        "Slices": "which the largest of all",
+    }.get(panel, "\0")
 
 
 def test_the_planted_slice_comes_first_and_its_cases_are_those_of_sql(shown: object, errors_home: Path) -> None:
