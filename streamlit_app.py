@@ -22,6 +22,7 @@ pages = {
     "Model": [
         st.Page(PAGES / "levels.py", title="Levels", url_path="levels"),
         st.Page(PAGES / "performance.py", title="Performance", url_path="performance"),
+        st.Page(PAGES / "errors.py", title="Errors", url_path="errors"),
         st.Page(PAGES / "methods.py", title="Methods", url_path="methods"),
         st.Page(PAGES / "compare.py", title="Compare runs", url_path="compare"),
         st.Page(PAGES / "live.py", title="Live prediction", url_path="live"),
