@@ -269,6 +269,27 @@ def export(
 
 
 @app.command()
+def report(
+    out: Annotated[Path, typer.Option("--out", help="File to write: FILE.html or FILE.pdf.")],
+    run: Run = None,
+    task: Task = "los",
+    split: Annotated[Split, typer.Option("--split", help="Part to report on; anything but test is in-sample.")] = (
+        Split.test  # type: ignore[attr-defined]
+    ),
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run's report as one file: data hash, cohort, performance, vector figures, limits; it names no patient."""
+    from lemof_core.jobs import report as job
+
+    _carry_out(
+        "report",
+        as_json,
+        _with_store(db, False, lambda store, _: job.report(store, out, run, task=task, split=split.value)),
+    )
+
+
+@app.command()
 def benchmark(
     table: Annotated[str, typer.Argument(help="table1, table2, table3, ablation, leak or sensitivity.")],
     arm: Annotated[list[Arm] | None, typer.Option("--arm", help="Which arms; default both.")] = None,
