@@ -14,6 +14,8 @@ from cohort_db.errors import InputMistake
 from cohort_db.store import Store
 from dashboard.data_worth import data_warnings, worth_of_numbers
 from dashboard.model_card import card_of, differences
+from dashboard.model_card_checklist import NAMES, filled
+from dashboard.model_card_facts import card_facts
 from dashboard.model_card_tables import calibration_table, split_counts
 from dashboard.report import performance
 from dashboard.report.group import group_metrics, n_draws
@@ -91,6 +93,7 @@ def contents(
             _gaps(run, judged),
             Section("Known limits", points=_points(words["Known limits"])),
             Section("Not provided", points=_points(words["Not provided"])),
+            _checklists(store, str(run["run_id"])),
             Section("Out of scope", points=_points(words["Out of scope"])),
         ],
     )
@@ -203,6 +206,14 @@ def _gaps(run: dict[str, Any], judged: Judged) -> Section:
             f"{len(missing):,} of {len(judged.metrics):,} metrics: fewer than 5 stays of a class, or no threshold."
         )
     return Section("Not estimable", points=points or ["Everything that was asked for could be estimated."])
+
+
+def _checklists(store: Store, run_id: str) -> Section:
+    """How much of each checklist the store answers; the model card has the items."""
+    facts = card_facts(store, run_id)
+    lists = [filled(name, facts) for name in NAMES]
+    points = [f"{one.name}: {one.counts}." for one in lists]
+    return Section("Checklists", points=points, note="Item by item on the model card, which leaves the pages as JSON.")
 
 
 def _paragraphs(markdown: str) -> list[str]:
