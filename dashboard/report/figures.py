@@ -176,6 +176,11 @@ def level_importance(choices: pd.DataFrame, names: dict[int, str]) -> str:
     return _svg("levels", (7.0, 0.24 * len(some) + 0.75), draw)
 
 
+def on_paper(svg: str) -> str:
+    """The figure with dark ink on white, as it stands on its own: in a notebook, in a file."""
+    return svg.replace(INK, "#1a1c1e").replace("<svg ", '<svg style="background: #ffffff" ', 1)
+
+
 def _svg(name: str, inches: tuple[float, float], draw: Callable[[Axes], None]) -> str:
     """The drawn axes as one <svg> element without prolog, date or chance, its ids its own."""
     out = io.StringIO()
