@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -10,10 +11,10 @@ from cohort_db import read_results
 from cohort_db.data_hash import hash_of_run
 from dashboard.model_card_checklist import NAMES, Checklist, as_document, filled
 from dashboard.model_card_facts import card_facts
-from dashboard.report.contents import contents
-from dashboard.report.html_page import html
-from dashboard.report.pdf_document import pdf
 from dashboard.session import cached_store
+
+if TYPE_CHECKING:
+    from dashboard.report.parts import Report
 
 _SAID = ["name", "deaths", "value", "lo", "hi", "n", "events", "note"]
 
@@ -21,13 +22,25 @@ _SAID = ["name", "deaths", "value", "lo", "hi", "n", "events", "note"]
 @st.cache_data(max_entries=8, show_spinner=False)
 def report_html(url: str, revision: str, run_id: str, split: str) -> str:
     """The report of the run on a split as one HTML file. Raises: InputMistake where there is nothing to report."""
-    return html(contents(cached_store(url), run_id, split))
+    from dashboard.report.html_page import html
+
+    return html(_report(url, revision, run_id, split))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def report_pdf(url: str, revision: str, run_id: str, split: str) -> bytes:
     """The same as a PDF."""
-    return pdf(contents(cached_store(url), run_id, split))
+    from dashboard.report.pdf_document import pdf
+
+    return pdf(_report(url, revision, run_id, split))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _report(url: str, revision: str, run_id: str, split: str) -> Report:
+    # Imported when a report is asked for: Matplotlib would cost every first view of the page half a second.
+    from dashboard.report.contents import contents
+
+    return contents(cached_store(url), run_id, split)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
