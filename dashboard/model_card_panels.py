@@ -12,8 +12,9 @@ from dashboard.branches_panel import beside_held_out
 from dashboard.charts.attrition import attrition_flow
 from dashboard.level_tables import chosen_by
 from dashboard.model_card import differences
+from dashboard.model_card_tables import calibration_table, split_counts
 from dashboard.plain_table import plain_table
-from dashboard.split_use import pair_draws, uses
+from dashboard.split_use import pair_draws
 from dashboard.strata import COLUMNS
 from dashboard.wording import estimate, literal, recipe, signed
 
@@ -37,22 +38,6 @@ def draw_cohort(attrition: pd.DataFrame, inside: int, outside: int, died: int) -
     """Who is in the cohort, and who was left out by which rule."""
     st.markdown(f"**{inside:,} of {inside + outside:,} stays of this store**, {died:,} of them died before the cut.")
     st.html(attrition_flow(attrition))
-
-
-def split_counts(n_by_split: dict[str, dict[str, int]], fitting: str) -> pd.DataFrame:
-    """One row per split that the run was fitted with: n, long stays, with an ECG, and what it was used for."""
-    rows = [
-        {
-            "Split": name,
-            "Stays": f"{n_by_split[name]['n']:,}",
-            "Long": f"{n_by_split[name]['events']:,}",
-            "With ECG": f"{n_by_split[name]['ecg']:,}" if "ecg" in n_by_split[name] else "–",
-            "Used for": use,
-        }
-        for name, use in uses(fitting).items()
-        if name in n_by_split
-    ]
-    return pd.DataFrame(rows, columns=["Split", "Stays", "Long", "With ECG", "Used for"])
 
 
 def draw_model(run: dict[str, Any], choices: pd.DataFrame) -> None:
@@ -145,20 +130,7 @@ def draw_performance(found: pd.DataFrame, own: pd.DataFrame) -> None:
 
 def draw_calibration(calibrations: pd.DataFrame) -> None:
     """One row per path: what the calibrator was fitted on, its two numbers, the threshold and the bases."""
-    rows = [
-        {
-            "Path": {"both": "with ECG", "ehr": "without ECG"}.get(str(row["path"]), str(row["path"])),
-            "n": f"{row['n']:,}",
-            "Long": f"{row['events']:,}",
-            "Slope": f"{row['slope']:.2f}",
-            "Intercept": f"{row['intercept']:.2f}".replace("-", "−"),
-            "Threshold": "not estimable" if pd.isna(row["threshold"]) else f"{row['threshold']:.3f}",
-            "Base rate": f"{row['base_rate']:.2f}" + ("" if pd.isna(row["n_base"]) else f", n = {row['n_base']:,}"),
-            "Model's mean": f"{row['base_p']:.2f}",
-        }
-        for row in calibrations.to_dict("records")
-    ]
-    st.html(plain_table(pd.DataFrame(rows)))
+    st.html(plain_table(calibration_table(calibrations)))
 
 
 def draw_not_estimable(run: dict[str, Any], found: pd.DataFrame) -> None:

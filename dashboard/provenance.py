@@ -6,9 +6,9 @@ import html
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
+from dashboard.data_worth import worth_of_numbers as worth_of_numbers
 from dashboard.split_use import in_sample
 from dashboard.wording import definition_of, recipe
 
@@ -55,17 +55,6 @@ def in_sample_banner(run: dict[str, Any], split: str) -> None:
             '<div class="lemof-banner lemof-banner-strong" role="note" data-testid="in-sample-banner">In-sample: '
             f"{html.escape(taught)} These numbers are better than what to expect from new patients.</div>"
         )
-
-
-def worth_of_numbers(run: dict[str, Any], datasets: pd.DataFrame) -> str:
-    """What performance on such data can mean, in a sentence; nothing for real patients with their own ECGs."""
-    if bool(datasets["synthetic"].any()):
-        return "Synthetic patients: these numbers show that the software works, and nothing about real patients."
-    if bool(datasets["surrogate_ecg"].any()) or run["surrogate_ecg"]:
-        return "The ECGs are other people's: these numbers show that the software works, and nothing about patients."
-    if run["synthetic"]:
-        return "The model was fitted on synthetic patients: on real ones these numbers are a test of transfer only."
-    return ""
 
 
 def footer(

@@ -10,6 +10,7 @@ import streamlit as st
 from cohort_db import read, read_results
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store, default_url, open_store
+from dashboard.data_worth import data_warnings
 from dashboard.wording import RESEARCH_USE
 
 TASK = "los"
@@ -103,13 +104,7 @@ def _kinds(url: str, revision: str) -> tuple[list[str], bool, bool]:
 def banners(run: dict[str, Any] | None = None) -> None:
     """Draw what must stand on every page: synthetic or surrogate data, and research use only."""
     names, synthetic, surrogate = _kinds(*stamp())
-    warnings = []
-    if synthetic:
-        warnings.append("Synthetic data: no real patient")
-    if surrogate:
-        warnings.append("Surrogate ECG waveforms: other people's hearts")
-    if run is not None and run["synthetic"] and not synthetic:
-        warnings.append("This model was fitted on synthetic patients")
+    warnings = data_warnings(synthetic, surrogate, run)
     text = " · ".join([*warnings, RESEARCH_USE])
     strong = "lemof-banner-strong" if warnings else ""
     data = html.escape(", ".join(names))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cohort_db.stay_filters import Filters
 from dashboard import model_card_panels as panels
+from dashboard import model_card_take_along as take_along
 from dashboard import queries_cohort, queries_results
 from dashboard.model_card import card_of
 from dashboard.provenance import footer, no_cohort, style, worth_of_numbers
@@ -29,6 +30,9 @@ def main() -> None:
     words = card_of(defined, run["fitting"] if run else None)
     run_id = run["run_id"] if run else None
     st.title(f"Model card of run {run_id}" if run else "Model card")
+    if run is not None:
+        evaluated = not queries_results.metrics(url, revision, run["run_id"], take_along.SPLIT).empty
+        take_along.draw_downloads(url, revision, run["run_id"], evaluated=evaluated)
     left, right = st.columns(2, gap="medium")
     for column, name in ((left, "Intended use"), (right, "Out of scope")):
         with column:
@@ -57,6 +61,9 @@ def main() -> None:
         _numbers(url, revision, run, worth_of_numbers(run, datasets))
     for name in ("Explanations", "Known limits", "Not provided"):
         _section(name, words[name])
+    if run is not None:
+        _section("Checklists")
+        take_along.draw_checklists(url, revision, run["run_id"])
     _section("Differences from the paper")
     panels.draw_differences()
     if run is not None:

@@ -6,22 +6,38 @@ stdout and nothing else there. Verbs are imported when called: `lemof --help` ne
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
-from contextlib import closing
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cohort_db.errors import InputMistake
-from cohort_db.splits import SHARES
-from cohort_db.store import Store, open_store
-from lemof_core.config import ARMS, FITTINGS, MAX_SEED, PRESETS, preset
+from lemof_core.config import MAX_SEED, preset
 from lemof_core.errors import ModelMistake
-from lemof_core.jobs.progress import Report, shown
+from lemof_core.jobs import cli_results
+from lemof_core.jobs.cli_answer import carry_out, with_store
+from lemof_core.jobs.cli_options import (
+    Arm,
+    AsJson,
+    Db,
+    EcgEncoder,
+    EcgLink,
+    EhrEncoder,
+    Fitting,
+    Fusion,
+    Missing,
+    OneArm,
+    OneFitting,
+    Planted,
+    Preset,
+    PresetName,
+    Run,
+    Seed,
+    Settings,
+    Split,
+    Task,
+)
 
 app = typer.Typer(
     help="Long ICU stays predicted from a 12-lead ECG and the health record, explained.",
@@ -30,57 +46,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Db = Annotated[str | None, typer.Option("--db", help="Store URL; default LEMOF_DB_URL, else SQLite under LEMOF_HOME.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
-Run = Annotated[str | None, typer.Option("--run", help="Run id; default the newest run of the task.")]
-Task = Annotated[str, typer.Option("--task", help="Prediction task.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="A field of the run on top of its preset; see `lemof settings`."),
-]
-EcgEncoder = Annotated[str, typer.Option("--ecg-encoder")]
-EhrEncoder = Annotated[str, typer.Option("--ehr-encoder")]
-Fusion = Annotated[str, typer.Option("--fusion", help="lemof, its modules alone, or a rival.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=MAX_SEED, help="Random seed.")]
-Preset = StrEnum("Preset", [(name, name) for name in PRESETS])  # type: ignore[misc]
-Fitting = StrEnum("Fitting", [(name, name) for name in FITTINGS])  # type: ignore[misc]
-Arm = StrEnum("Arm", [(name, name) for name in ARMS])  # type: ignore[misc]
-OneArm = Annotated[Arm, typer.Option("--arm", help="What fuses reads frozen encoders, or its own that learn on.")]
-PresetName = Annotated[Preset, typer.Option("--preset", help="robust, or the paper taken literally.")]
-OneFitting = Annotated[Fitting, typer.Option("--fitting", help="oof5 is what is reported.")]
-EcgLink = StrEnum("EcgLink", [(name, name) for name in ("last", "first")])  # type: ignore[misc]
-Split = StrEnum("Split", [(name, name) for name in SHARES])  # type: ignore[misc]
-Planted = StrEnum("Planted", [(name, name) for name in ("low", "mid", "high", "none")])  # type: ignore[misc]
-Missing = StrEnum("Missing", [(name, name) for name in ("mcar", "informative")])  # type: ignore[misc]
-
-
-def _carry_out(title: str, as_json: bool, verb: Callable[[Report], dict[str, Any]]) -> None:
-    """Call the verb with a progress bar on stderr and print its result."""
-    with shown(title, enabled=True) as report:
-        found = verb(report)
-    if as_json:
-        print(json.dumps(found, default=str, sort_keys=True))
-        return
-    for key, value in found.items():
-        print(f"{key}: {value}" if not isinstance(value, (dict, list)) else f"{key}: {json.dumps(value, default=str)}")
-
-
-def _with_store(
-    url: str | None, create: bool, verb: Callable[[Store, Report], dict[str, Any]]
-) -> Callable[[Report], dict[str, Any]]:
-    def run(report: Report) -> dict[str, Any]:
-        with closing(open_store(url, create=create)) as store:
-            return verb(store, report)
-
-    return run
-
 
 @app.command()
 def demo(db: Db = None, as_json: AsJson = False) -> None:
     """Everything `make run` prepares: a synthetic cohort in the store, scored by the shipped run."""
     from lemof_core.jobs import demo as job
 
-    _carry_out("demo", as_json, _with_store(db, True, lambda store, report: job.demo(store, progress=report)))
+    carry_out("demo", as_json, with_store(db, True, lambda store, report: job.demo(store, progress=report)))
 
 
 @app.command()
@@ -101,7 +73,7 @@ def synth(
     """Write a synthetic cohort in MIMIC-IV and MIMIC-IV-ECG layout, with its truth."""
     from lemof_core.jobs import synth as job
 
-    _carry_out(
+    carry_out(
         "synth",
         as_json,
         lambda report: job.synth(
@@ -128,7 +100,7 @@ def download(
     """Fetch open data from PhysioNet; a broken download is continued, every file is checked."""
     from lemof_core.jobs import download as job
 
-    _carry_out("download", as_json, lambda report: job.download(name, out, progress=report))
+    carry_out("download", as_json, lambda report: job.download(name, out, progress=report))
 
 
 @app.command()
@@ -150,10 +122,10 @@ def ingest(
     from lemof_core.jobs import ingest as job
 
     rules = CohortRules(paired=paired, cut_days=cut_days, t0_hours=t0_hours, ecg_link=ecg_link.value)
-    work = _with_store(
+    work = with_store(
         db, True, lambda store, report: job.ingest(store, ehr, ecg, rules=rules, seed=seed, progress=report)
     )
-    _carry_out("ingest", as_json, work)
+    carry_out("ingest", as_json, work)
 
 
 @app.command()
@@ -177,9 +149,7 @@ def train(
     names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion, "arm": arm.value}
     config = preset(preset_name.value, fitting=fitting.value, task=task, seed=seed, **names)
     config = with_settings(config, setting or [])
-    _carry_out(
-        "train", as_json, _with_store(db, False, lambda store, report: job.train(store, config, progress=report))
-    )
+    carry_out("train", as_json, with_store(db, False, lambda store, report: job.train(store, config, progress=report)))
 
 
 @app.command()
@@ -199,7 +169,7 @@ def settings(
     names = {"ecg_encoder": ecg_encoder, "ehr_encoder": ehr_encoder, "fusion": fusion, "arm": arm.value}
     config = preset(preset_name.value, fitting=fitting.value, **names)
     check_fusion(config)
-    _carry_out("settings", as_json, lambda report: known_settings(config))
+    carry_out("settings", as_json, lambda report: known_settings(config))
 
 
 @app.command()
@@ -213,10 +183,10 @@ def score(
     """Store the run's predictions and explanations of every sample."""
     from lemof_core.jobs import score as job
 
-    work = _with_store(
+    work = with_store(
         db, False, lambda store, report: job.score(store, run, task=task, explain=explain, progress=report)
     )
-    _carry_out("score", as_json, work)
+    carry_out("score", as_json, work)
 
 
 @app.command()
@@ -232,10 +202,10 @@ def evaluate(
     """Store the run's metrics with intervals, overall and by stratum."""
     from lemof_core.jobs import evaluate as job
 
-    work = _with_store(
+    work = with_store(
         db, False, lambda store, report: job.evaluate(store, run, task=task, split=split.value, progress=report)
     )
-    _carry_out("evaluate", as_json, work)
+    carry_out("evaluate", as_json, work)
 
 
 @app.command()
@@ -243,7 +213,7 @@ def runs(task: Task = "los", db: Db = None, as_json: AsJson = False) -> None:
     """List the runs of the store, newest first."""
     from lemof_core.jobs import status as job
 
-    _carry_out("runs", as_json, _with_store(db, False, lambda store, report: job.list_runs(store, task)))
+    carry_out("runs", as_json, with_store(db, False, lambda store, report: job.list_runs(store, task)))
 
 
 @app.command()
@@ -251,21 +221,7 @@ def status(db: Db = None, as_json: AsJson = False) -> None:
     """Say what the store holds and what is still to be done."""
     from lemof_core.jobs import status as job
 
-    _carry_out("status", as_json, _with_store(db, False, lambda store, report: job.status(store)))
-
-
-@app.command()
-def export(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write.")],
-    run: Run = None,
-    task: Task = "los",
-    db: Db = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write a run's weights, configuration and metrics into a folder that another store can import."""
-    from lemof_core.jobs import shipped as job
-
-    _carry_out("export", as_json, _with_store(db, False, lambda store, report: job.export(store, run, out, task=task)))
+    carry_out("status", as_json, with_store(db, False, lambda store, report: job.status(store)))
 
 
 @app.command()
@@ -307,7 +263,7 @@ def benchmark(
         "out": out,
     }
     if table != "sensitivity":
-        work = _with_store(db, False, lambda store, report: job.benchmark(store, table, **how, progress=report))
+        work = with_store(db, False, lambda store, report: job.benchmark(store, table, **how, progress=report))
     elif ehr is None:
         raise InputMistake(
             "sensitivity ingests the raw folders anew for each landmark and cut: name them by --ehr and --ecg"
@@ -315,8 +271,8 @@ def benchmark(
     else:
         given = {"t0_hours": t0_hours, "cut_days": cut_days}
         how |= {name: values for name, values in given.items() if values}
-        work = _with_store(db, True, lambda store, report: other.sensitivity(store, ehr, ecg, **how, progress=report))
-    _carry_out("benchmark", as_json, work)
+        work = with_store(db, True, lambda store, report: other.sensitivity(store, ehr, ecg, **how, progress=report))
+    carry_out("benchmark", as_json, work)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -324,6 +280,10 @@ def _pair(text: str) -> tuple[str, str]:
     if not plus:
         raise InputMistake(f"--pair takes two encoders as ECG+EHR, however: {text!r}")
     return ecg, ehr
+
+
+for verb in (cli_results.export, cli_results.report):
+    app.command()(verb)
 
 
 def main() -> None:
