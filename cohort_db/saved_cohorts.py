@@ -23,7 +23,7 @@ from cohort_db.browse import Browser
 from cohort_db.errors import InputMistake
 from cohort_db.frames import frame_of
 from cohort_db.read_course import UnknownId
-from cohort_db.schema import saved_cohort, saved_cohort_member, stay
+from cohort_db.schema import sample, saved_cohort, saved_cohort_member, stay
 from cohort_db.stay_filters import Filters
 from cohort_db.store import Store, insert_frame, insert_new
 
@@ -145,6 +145,19 @@ def members(store: Store, cohort_id: str) -> NDArray[np.int64]:
     query = select(saved_cohort_member.c.stay_id).where(saved_cohort_member.c.cohort_id == cohort_id)
     with store.reading() as conn:
         return np.fromiter(conn.execute(query.order_by(saved_cohort_member.c.stay_id)).scalars(), dtype=np.int64)
+
+
+def sample_ids(store: Store, cohort_id: str) -> list[str]:
+    """The samples of the cohort's task that its members have, sorted; stays outside the task's cohort have none.
+
+    Raises: UnknownCohort.
+    """
+    task = get(store, cohort_id).task
+    joined = sample.join(saved_cohort_member, saved_cohort_member.c.stay_id == sample.c.stay_id)
+    query = select(sample.c.sample_id).select_from(joined)
+    with store.reading() as conn:
+        found = conn.execute(query.where(saved_cohort_member.c.cohort_id == cohort_id, sample.c.task == task)).scalars()
+        return sorted(found)
 
 
 def now(store: Store, definition: Mapping[str, Any], task: str = "los", *, depth: int = 0) -> NDArray[np.int64] | None:

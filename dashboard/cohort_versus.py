@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import streamlit as st
 
 from cohort_db.browse import Browser
 from cohort_db.stay_filters import Filters
-from dashboard import queries_analysis, queries_cohort, queries_results
+from dashboard import queries_analysis, queries_cohort, queries_report, queries_results
 from dashboard.charts.distributions import distributions
 from dashboard.charts.love import LIMIT, love
 from dashboard.charts.theme import ACCENT, RAISES
@@ -20,9 +21,10 @@ from dashboard.cohort_comparison import compared
 from dashboard.cohort_facets import binned
 from dashboard.facet_brush import Scale
 from dashboard.plain_table import plain_table
+from dashboard.report.parts import FEWEST
 from dashboard.session import stamp
 from dashboard.threshold_paths import thresholds_of, tuned_thresholds
-from dashboard.wording import Definition, estimate, signed
+from dashboard.wording import Definition, estimate, literal, signed
 from lemof_core.evaluation.metrics import estimates
 
 METRICS = {
@@ -149,10 +151,34 @@ def _metrics(run: dict[str, Any], cohorts: tuple[str, str], said: tuple[str, str
         columns[name + more] = worth(url, revision, run["run_id"], cohort, tuple(sorted(tuned.items())))
     table = pd.DataFrame({"": ["n, long", *METRICS.values()]} | columns)
     st.html(plain_table(table))
+    _take_along(url, revision, run["run_id"], cohorts, said, table)
     warn_of_result(dict(zip(cohorts, said, strict=True)), *cohorts)
     st.caption(
         "95 % intervals by patient bootstrap. Two intervals that overlap do not show that there is no difference."
     )
+
+
+def _take_along(
+    url: str, revision: str, run_id: str, cohorts: tuple[str, str], said: tuple[str, str], table: pd.DataFrame
+) -> None:
+    """Draw buttons that make a report of each cohort when asked for, where it has enough members in test."""
+    with st.container(horizontal=True, gap="small", key="take-cohort-along"):
+        for cohort, name, column in zip(cohorts, said, table.columns[1:], strict=True):
+            n = int(str(table[column].iloc[0]).split(", ")[0].replace(",", "").split(" ")[0])
+            if cohort == EVERYBODY or n < FEWEST:
+                continue
+            for label, make, suffix, mime in (
+                ("HTML", queries_report.report_html, "html", "text/html"),
+                ("PDF", queries_report.report_pdf, "pdf", "application/pdf"),
+            ):
+                st.download_button(
+                    f"Report on {literal(name)} ({label})",
+                    partial(make, url, revision, run_id, "test", cohort),
+                    f"lemof-{run_id}-{cohort}.{suffix}",
+                    mime,
+                    on_click="ignore",
+                    key=f"cohort-report-{cohort}-{suffix}",
+                )
 
 
 @st.cache_data(max_entries=32, show_spinner="Evaluating the cohort")

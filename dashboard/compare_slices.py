@@ -13,33 +13,17 @@ from dashboard.compare_pairs import URL, Pair
 from dashboard.compare_words import METRIC_WORDS, equals, gap, p_words
 from dashboard.strata import EVERYBODY, KINDS
 from lemof_core.evaluation.slice_changes import SCORES, SliceChange, slice_changes
+from lemof_core.evaluation.strata import strata
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
-AGE_BANDS = ((18, 45), (45, 65), (65, 80), (80, 200))  # years, the lower end included; those of the stored metrics
-OF_KIND = {"sex": "Sex", "age": "Age", "race": "Race", "unit": "Unit", "ecg": "ECG", "disease": "Disease"}
+OF_KIND = {"sex": "Sex", "age": "Age", "race": "Race", "unit": "Unit", "quality": "ECG", "disease": "Disease"}
 N_DRAWN = 15
 CLEAR = 0.05  # of the adjusted p
 
 
 def groups_of(frame: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
-    """(kind, name) -> members (N,) bool of the standard groups that occur.
-
-    Args:
-        frame: sex, age_years, race, unit, ecg and diseases of `read_analysis.analysed`.
-    """
-    found = {("sex", words): (frame["sex"] == sex).to_numpy() for sex, words in (("F", "women"), ("M", "men"))}
-    age = frame["age_years"].to_numpy()
-    for low, high in AGE_BANDS:
-        found["age", f"{low}–{high - 1} years" if high < 150 else f"{low} years and more"] = (age >= low) & (age < high)
-    for kind in ("race", "unit", "ecg"):
-        for name in sorted(str(value) for value in frame[kind].dropna().unique()):
-            found[kind, name] = (frame[kind] == name).to_numpy()
-    # Few different lists of diseases among many stays: each is taken apart once.
-    lists = frame["diseases"].astype("category")
-    parts = [set(filter(None, str(text).split(", "))) for text in lists.cat.categories]
-    for disease in sorted(set().union(*parts)):
-        found["disease", disease] = np.array([disease in part for part in parts])[lists.cat.codes.to_numpy()]
-    return {key: of for key, of in found.items() if of.any()}
+    """(kind, name) -> members (N,) bool of the groups of OF_KIND that occur, as `evaluation.strata` has them."""
+    return {(kind, name): of for kind, name, of in strata(frame) if kind in OF_KIND and of.any()}
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

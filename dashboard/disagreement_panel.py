@@ -12,8 +12,8 @@ from dashboard.charts.modality_scatter import MOST_POINTS, modality_scatter
 from dashboard.error_group import Group, pickable
 from dashboard.plain_table import plain_table
 from dashboard.queries_errors import VOICE_WORDS, Judged
-from dashboard.threshold import rate
 from dashboard.wording import estimate, interval
+from lemof_core.evaluation.confusion import rate
 from lemof_core.evaluation.disagreement import FUSED, Voices, against_fused, who_was_right
 
 _THREE = ("ecg", "ehr", FUSED)

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from cohort_db.saved_cohorts import of_list
 from dashboard.cohort_return import case_query
+from dashboard.cohort_save import save_button
 from dashboard.queries_errors import Judged
 from dashboard.wording import estimate, signed
 from lemof_core.evaluation.disagreement import LEVELS, modality_distance
@@ -158,8 +160,15 @@ def draw_group(group: Group, judged: Judged, errors: Loss, run_id: str, *, wide:
             return
         said = estimate(group.error.value, group.error.lo, group.error.hi, f"not estimable, n = {group.error.n}")
         st.caption(f"{errors.words} {said}, n = {group.error.n:,}. Stay numbers open the case in a new tab.")
-        if group.definition:
-            st.button("All stays again", key="group-none", type="tertiary", on_click=all_stays)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            save_button(
+                of_list(f"{group.name}; on the error page of run {run_id}"),
+                f"{len(group.stay_ids):,} stays",
+                stay_ids=np.sort(group.stay_ids),
+                key="group",
+            )
+            if group.definition:
+                st.button("All stays again", key="group-none", type="tertiary", on_click=all_stays)
         n_pages = -(-len(group.rows) // ROWS)
         key = hashlib.sha256(",".join(group.definition).encode()).hexdigest()[:12]
         number = st.pagination(n_pages, key=f"group-page-{key}") if n_pages > 1 else 1

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.population import Population
-from dashboard.threshold_paths import thresholds_of
+from dashboard.report.group import group_metrics
 from lemof_core.evaluation.calibration import calibration_groups, histogram, observed_over_expected, smooth_curve
 from lemof_core.evaluation.confusion import Interval
 from lemof_core.evaluation.cuts import CutCounts, cut_counts, drawn_cut_counts
@@ -20,7 +20,6 @@ from lemof_core.evaluation.metrics import enough, paired_difference
 from lemof_core.evaluation.net_benefit import decision_curve
 from lemof_core.evaluation.ranking_curves import precision_recall_points, roc_points
 from lemof_core.evaluation.strata import groups
-from lemof_core.evaluation.stratified import stratified
 
 Key = tuple[Hashable, ...]
 PAIRED_DRAWS = 300  # of one difference that the page waits for
@@ -111,8 +110,7 @@ def evaluated(
     Args:
         tuned: (path, threshold) of the run's calibrations; _run: the run itself, whose id the key holds.
     """
-    rows = pd.DataFrame(stratified(_frame, thresholds_of(_frame["path"], dict(tuned)), _run["n_by_split"]))
-    return rows.astype(dict.fromkeys(("value", "lo", "hi"), "float64"))
+    return group_metrics(_frame, dict(tuned), _run["n_by_split"])
 
 
 def _columns(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -20,27 +20,31 @@ _SAID = ["name", "deaths", "value", "lo", "hi", "n", "events", "note"]
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def report_html(url: str, revision: str, run_id: str, split: str) -> str:
-    """The report of the run on a split as one HTML file. Raises: InputMistake where there is nothing to report."""
+def report_html(url: str, revision: str, run_id: str, split: str, cohort: str | None = None) -> str:
+    """The report of the run on a split, or a saved cohort's members in it, as one HTML file.
+
+    Raises: InputMistake where there is nothing to report.
+    """
     from dashboard.report.html_page import html
 
-    return html(_report(url, revision, run_id, split))
+    return html(_report(url, revision, run_id, split, cohort))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def report_pdf(url: str, revision: str, run_id: str, split: str) -> bytes:
+def report_pdf(url: str, revision: str, run_id: str, split: str, cohort: str | None = None) -> bytes:
     """The same as a PDF."""
     from dashboard.report.pdf_document import pdf
 
-    return pdf(_report(url, revision, run_id, split))
+    return pdf(_report(url, revision, run_id, split, cohort))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _report(url: str, revision: str, run_id: str, split: str) -> Report:
+def _report(url: str, revision: str, run_id: str, split: str, cohort: str | None) -> Report:
     # Imported when a report is asked for: Matplotlib would cost every first view of the page half a second.
-    from dashboard.report.contents import contents
+    from dashboard.report.contents import contents, of_cohort
 
-    return contents(cached_store(url), run_id, split)
+    store = cached_store(url)
+    return contents(store, run_id, split) if cohort is None else of_cohort(store, run_id, cohort, split)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -22,7 +22,10 @@ pytestmark = [
 ]
 # Streamlit's own markup, which the app cannot change: rule -> the only elements that may break it.
 EXCEPTIONS: dict[str, tuple[str, ...]] = {}
-PAGES = ("/", "/cohort", "/case", "/levels", "/performance", "/methods", "/live", "/model-card")
+PAGES = (
+    *("/", "/cohort", "/cohorts", "/case", "/levels", "/performance", "/errors", "/methods", "/compare"),
+    *("/live", "/model-card"),
+)
 CASES = ("", "&depth=Attention&overlay=saliency", "&depth=Raw+values")
 
 

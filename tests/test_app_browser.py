@@ -15,7 +15,19 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium or Chrome is installed"),
 ]
-PAGES = ("/", "/cohort", "/case", "/levels", "/performance", "/methods", "/live", "/model-card")
+PAGES = (
+    "/",
+    "/cohort",
+    "/case",
+    "/levels",
+    "/performance",
+    "/methods",
+    "/live",
+    "/model-card",
+    "/errors",
+    "/compare",
+    "/cohorts",
+)
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,10 @@ from streamlit.testing.v1 import AppTest
 from cohort_db import read_analysis, read_run_pairs
 from dashboard import compare_runs
 from dashboard.compare_churn import MOVES, moved_most
-from dashboard.compare_slices import AGE_BANDS, groups_of
+from dashboard.compare_slices import groups_of
 from dashboard.compare_words import equals, gap, p_words, signed_3, who_is_better
 from dashboard.threshold_paths import UNTUNED
 from lemof_core.evaluation.delong import delong
-from lemof_core.jobs import evaluate
 
 __all__ = ["compare_store", "pages_stores"]
 
@@ -256,11 +255,10 @@ def test_shared_splits_are_counted_as_by_hand(compare_store: CompareStore) -> No
 
 
 def test_the_groups_are_the_standard_ones(compare_store: CompareStore) -> None:
-    assert AGE_BANDS == evaluate.AGE_BANDS
     frame = read_analysis.analysed(compare_store.store(), RUN)
     groups = groups_of(frame)
-    assert {kind for kind, _ in groups} == {"sex", "age", "race", "unit", "ecg", "disease"}
-    for kind in ("sex", "age", "race", "unit", "ecg"):
+    assert {kind for kind, _ in groups} == {"sex", "age", "race", "unit", "quality", "disease"}
+    for kind in ("sex", "age", "race", "unit", "quality"):
         of_kind = np.stack([of for (one, _), of in groups.items() if one == kind])
         assert (of_kind.sum(0) == 1).all(), "everybody is in one group of a kind"
     for (kind, name), of in groups.items():

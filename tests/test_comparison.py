@@ -9,7 +9,6 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest
 from sklearn import metrics as oracle
 
-from dashboard.threshold import net_benefit
 from lemof_core.evaluation.comparison import (
     METRICS,
     Paired,
@@ -19,6 +18,7 @@ from lemof_core.evaluation.comparison import (
     n_draws_for,
 )
 from lemof_core.evaluation.metrics import bootstrap_weights, estimates, paired_difference
+from lemof_core.evaluation.net_benefit import net_benefit
 
 CUT = 0.4
 

@@ -54,7 +54,7 @@ def five_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.parametrize("name", [*PAGES, "methods"])
+@pytest.mark.parametrize("name", [*PAGES, "methods", "errors"])
 def test_every_page_names_the_hours_of_the_store_and_no_others(
     name: str, five_days: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from lemof_core.jobs.score import score
 from lemof_core.jobs.train import train
 
 RIVALS = {"majority": "frozen", "boosted": "frozen", "lemof_m1": "frozen"}
-PAGES = ("overview", "cohort", "case", "levels", "performance", "model_card")
+PAGES = ("overview", "cohort", "case", "levels", "performance", "errors", "compare", "model_card")
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cohort_db import read, read_analysis, read_results
+from cohort_db import read, read_analysis, read_results, saved_cohorts
 from cohort_db.data_hash import data_hash
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store
@@ -18,13 +18,12 @@ from dashboard.model_card_checklist import NAMES, filled
 from dashboard.model_card_facts import card_facts
 from dashboard.model_card_tables import calibration_table, split_counts
 from dashboard.report import performance
-from dashboard.report.group import group_metrics, n_draws
-from dashboard.report.parts import Report, Section, Table
+from dashboard.report.group import group_metrics
+from dashboard.report.parts import FEWEST, Report, Section, Table
 from dashboard.split_use import in_sample
 from dashboard.threshold_paths import tuned_thresholds
 from dashboard.wording import RESEARCH_USE, Definition, definition_of, recipe
-
-FEWEST = 5  # samples: a report of fewer would describe single patients
+from lemof_core.evaluation.stratified import draws_while_waiting
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,15 @@ def contents(
     )
 
 
+def of_cohort(store: Store, run_id: str, cohort_id: str, split: str = "test") -> Report:
+    """The report of a run on the members of a saved cohort in one of its splits.
+
+    Raises: UnknownCohort, and what `contents` raises.
+    """
+    name = saved_cohorts.get(store, cohort_id).name
+    return contents(store, run_id, split, saved_cohorts.sample_ids(store, cohort_id), f"Saved cohort “{name}”")
+
+
 def _judged(store: Store, run: dict[str, Any], split: str, sample_ids: Sequence[str] | None) -> Judged:
     """Raises InputMistake with what to do where there is nothing to report."""
     run_id = str(run["run_id"])
@@ -116,7 +124,9 @@ def _judged(store: Store, run: dict[str, Any], split: str, sample_ids: Sequence[
                 f"{len(frame)} of the group's {len(sample_ids)} samples have a prediction and a known outcome on split "
                 f"{split!r}: a report of fewer than {FEWEST} would describe single patients"
             )
-        return Judged(frame, group_metrics(frame, thresholds), thresholds, calibrations, split, len(sample_ids))
+        return Judged(
+            frame, group_metrics(frame, thresholds, run["n_by_split"]), thresholds, calibrations, split, len(sample_ids)
+        )
     found = read_results.metrics(store, run_id, split)
     if found.empty:
         raise InputMistake(f"run {run_id} is not evaluated on split {split!r}: run `lemof evaluate --split {split}`")
@@ -195,7 +205,7 @@ def _few(n: int) -> str:
 
 
 def _draws(judged: Judged) -> int:
-    return n_draws(0 if judged.of_group is None else judged.n)
+    return draws_while_waiting(0 if judged.of_group is None else judged.n)
 
 
 def _gaps(run: dict[str, Any], judged: Judged) -> Section:

@@ -19,9 +19,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from dashboard.charts.calibration import calibration_groups
 from dashboard.charts.theme import ACCENT, CONTEXT, RAISES
-from dashboard.threshold import net_benefit
+from lemof_core.evaluation.calibration import calibration_groups
+from lemof_core.evaluation.net_benefit import net_benefit
 
 INK = "#010203"  # stands for the reader's own ink: the formats replace it
 _FONT = "DejaVu Sans"  # comes with Matplotlib, so a PDF can hold it on any machine

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+FEWEST = 5  # samples: a report of fewer, or a group of fewer in it, would describe single patients
+
 
 @dataclass(frozen=True)
 class Table:

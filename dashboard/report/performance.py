@@ -10,13 +10,12 @@ import pandas as pd
 from dashboard.charts.beeswarm import LEVEL_NAMES
 from dashboard.level_tables import finding
 from dashboard.report import figures
-from dashboard.report.parts import Picture, Section, Table
+from dashboard.report.parts import FEWEST, Picture, Section, Table
 from dashboard.strata import COLUMNS, EVERYBODY, FLOORS, KINDS, strata_rows
 from dashboard.threshold_paths import PATHS, UNTUNED, alarms
 from dashboard.wording import Definition, estimate
 
 _IN_FOREST = ("disease", "sex", "age")
-_FEWEST = 5  # stays: a smaller group is not shown at all
 
 
 def by_path(thresholds: dict[str, float]) -> list[tuple[str, float]]:
@@ -107,15 +106,15 @@ def _groups(metrics: pd.DataFrame) -> Section:
     hidden = 0
     overall = _one(metrics, "auroc", "with")
     for kind in _IN_FOREST:
-        of_kind = metrics[(metrics["stratum_kind"] != kind) | (metrics["n"] >= _FEWEST)]
-        here = (metrics["stratum_kind"] == kind) & (metrics["n"] > 0) & (metrics["n"] < _FEWEST)
+        of_kind = metrics[(metrics["stratum_kind"] != kind) | (metrics["n"] >= FEWEST)]
+        here = (metrics["stratum_kind"] == kind) & (metrics["n"] > 0) & (metrics["n"] < FEWEST)
         hidden += int(metrics.loc[here & (metrics["deaths"] == "with"), "stratum"].nunique())
         rows = strata_rows(of_kind, kind)
         rows = (rows if not parts else rows.iloc[1:]).assign(head=False)
         if len(rows) > (0 if parts else 1):
             title = pd.DataFrame({"label": [KINDS[kind]], "text": [""], "head": [True]})
             parts += [rows.iloc[:1], title, rows.iloc[1:]] if not parts else [title, rows]
-    gone = f" {hidden} groups of fewer than {_FEWEST} stays are not shown." if hidden else ""
+    gone = f" {hidden} groups of fewer than {FEWEST} stays are not shown." if hidden else ""
     if not parts:
         return Section("For whom it works", [f"No group was evaluated.{gone}"])
     table = pd.concat(parts, ignore_index=True)

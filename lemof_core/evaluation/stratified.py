@@ -13,12 +13,19 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from lemof_core.evaluation.metrics import Estimate, estimates
+from lemof_core.evaluation.metrics import N_DRAWS, Estimate, estimates
 from lemof_core.evaluation.strata import strata
 
 INNER_METRICS = ("auroc", "auprc")  # of inner predictions: they are not calibrated on their own
 FORECAST_METRICS = (*INNER_METRICS, "brier")
 CLASS_METRICS = (*FORECAST_METRICS, "acc_50", "f1_macro_50")
+MANY = 20_000  # samples: above it who waits for the answer gets fewer draws
+FEWER_DRAWS = 200
+
+
+def draws_while_waiting(n: int) -> int:
+    """How many bootstrap draws of patients the intervals of n samples come from where somebody waits for them."""
+    return N_DRAWS if n <= MANY else FEWER_DRAWS
 
 
 def stratified(
@@ -26,6 +33,7 @@ def stratified(
     thresholds: np.ndarray,
     n_by_split: Mapping[str, Mapping[str, int]],
     *,
+    n_draws: int = N_DRAWS,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the metrics of everybody, by stratum, of what looks at no patient, and of the inner predictions.
@@ -42,13 +50,13 @@ def stratified(
         for deaths in ("with", "without") if kind in ("all", "disease") else ("with",):
             keep = chosen if deaths == "with" else chosen & ~predicted["died_before_cut"].to_numpy(bool)
             some = predicted[keep]
-            found = estimates(*columns(some), thresholds=thresholds[keep])
+            found = estimates(*columns(some), thresholds=thresholds[keep], n_draws=n_draws)
             rows += [metric_row("final", kind, name[:60], deaths, one) for one in found]
             if kind in ("all", "disease"):
-                rows += _constant_rows(some, n_by_split, kind, name, deaths)
+                rows += _constant_rows(some, n_by_split, kind, name, deaths, n_draws)
         if progress is not None:
             progress("strata", number + 1, len(groups))
-    return rows + _inner_rows(predicted)
+    return rows + _inner_rows(predicted, n_draws)
 
 
 def columns(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,7 +70,12 @@ def metric_row(source: str, kind: str, stratum: str, deaths: str, one: Estimate)
 
 
 def _constant_rows(
-    some: pd.DataFrame, n_by_split: Mapping[str, Mapping[str, int]], kind: str, stratum: str, deaths: str
+    some: pd.DataFrame,
+    n_by_split: Mapping[str, Mapping[str, int]],
+    kind: str,
+    stratum: str,
+    deaths: str,
+    n_draws: int,
 ) -> list[dict[str, Any]]:
     """Return what forecasts score that look at no patient: the floors that every accuracy and Brier score must beat.
 
@@ -80,12 +93,12 @@ def _constant_rows(
     }
     rows = []
     for source, (forecast, names) in forecasts.items():
-        found = estimates(y, np.full(len(y), forecast), subjects, thresholds=np.full(len(y), np.nan))
+        found = estimates(y, np.full(len(y), forecast), subjects, thresholds=np.full(len(y), np.nan), n_draws=n_draws)
         rows += [metric_row(source, kind, stratum, deaths, one) for one in found if one.name in names]
     return rows
 
 
-def _inner_rows(predicted: pd.DataFrame) -> list[dict[str, Any]]:
+def _inner_rows(predicted: pd.DataFrame, n_draws: int) -> list[dict[str, Any]]:
     """Return AUROC and AUPRC of the inner predictions on samples with both modalities: what each part adds."""
     both = predicted[predicted["path"] == "both"]
     if both.empty:
@@ -100,6 +113,6 @@ def _inner_rows(predicted: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for source, score in scores.items():
         probability = score if source == "final_paired" else expit(score)
-        found = estimates(y, probability, subjects, thresholds=np.full(len(y), np.nan))
+        found = estimates(y, probability, subjects, thresholds=np.full(len(y), np.nan), n_draws=n_draws)
         rows += [metric_row(source, "all", "all", "with", one) for one in found if one.name in INNER_METRICS]
     return rows

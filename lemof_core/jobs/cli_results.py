@@ -40,14 +40,16 @@ def report(
     split: Annotated[Split, typer.Option("--split", help="Part to report on; anything but test is in-sample.")] = (
         Split.test  # type: ignore[attr-defined]
     ),
+    cohort: Annotated[str | None, typer.Option("--cohort", help="Only the members of this saved cohort.")] = None,
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a run's report as one file: data hash, cohort, performance, vector figures, limits; it names no patient."""
     from lemof_core.jobs import report as job
 
+    of: dict[str, Any] = {"task": task, "split": split.value, "cohort": cohort}
     carry_out(
         "report",
         as_json,
-        with_store(db, False, lambda store, _: job.report(store, out, run, task=task, split=split.value)),
+        with_store(db, False, lambda store, _: job.report(store, out, run, **of)),
     )

@@ -17,19 +17,26 @@ FORMATS = (".html", ".pdf")
 
 
 def report(
-    store: Store, out: Path, run_id: str | None = None, *, task: str = "los", split: str = "test"
+    store: Store,
+    out: Path,
+    run_id: str | None = None,
+    *,
+    task: str = "los",
+    split: str = "test",
+    cohort: str | None = None,
 ) -> dict[str, Any]:
-    """Leave the report of a run on a split in `out`, whose suffix names the format.
+    """Leave the report of a run on a split, or on a saved cohort's members in it, in `out`; the suffix is the format.
 
-    Raises: InputMistake for another suffix, a folder that is not there, an unknown run, or nothing to report.
+    Raises: InputMistake for another suffix, a folder that is not there, an unknown run or cohort, or nothing to report.
     """
     if out.suffix.lower() not in FORMATS:
         raise InputMistake(f"--out names the format by its suffix, one of {', '.join(FORMATS)}, however: {out.name!r}")
     if not out.parent.is_dir():
         raise InputMistake(f"there is no folder {out.parent} to write the report into")
-    from dashboard.report.contents import contents
+    from dashboard.report.contents import contents, of_cohort
 
-    made = contents(store, run_id or read_results.newest_run(store, task), split)
+    run_id = run_id or read_results.newest_run(store, task)
+    made = contents(store, run_id, split) if cohort is None else of_cohort(store, run_id, cohort, split)
     if out.suffix.lower() == ".html":
         from dashboard.report.html_page import html
 
