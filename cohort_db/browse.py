@@ -68,6 +68,9 @@ class Browser:
         others = filters.without(facet)
         by_run = facet == "split" and self.run_id is not None
         with self._store.reading() as conn:
+            if facet == "where" and not others.active():
+                n, n_out = totals_of(conn, self._task)
+                return {name: n for name, n in (("in", n), ("out", n_out)) if n}
             if facet == "where":
                 inside = case((stay_facet.c.sample_id.is_not(None), 0), else_=1)
                 return self._grouped(conn, others, inside, ("in", "out"))
@@ -78,6 +81,37 @@ class Browser:
             if facet == "split":
                 return self._grouped(conn, others, split_code(), SPLITS)
             return self._grouped(conn, others, stay_facet.c[facet], self._by_code(facet))
+
+    def counts_together(self, filters: Filters, facets: Sequence[str]) -> tuple[int, dict[str, dict[str, int]]]:
+        """How many stays satisfy all filters, and `counts` of facets without a filter of their own, in one pass.
+
+        Args:
+            facets: of CODED but "split", "disease" and "where".
+        """
+        asked = [(facet, value, self._has(facet, value)) for facet in facets for value in self._values_of(facet)]
+        sums = [func.sum(case((has, 1), else_=0)) for _, _, has in asked]
+        with self._store.reading() as conn:
+            n, *found = conn.execute(self._select(filters, func.count(), *sums)).one()
+        out: dict[str, dict[str, int]] = {facet: {} for facet in facets}
+        for (facet, value, _), k in zip(asked, found, strict=True):
+            if k:
+                out[facet][value] = int(k)
+        return int(n), out
+
+    def predicted(self, filters: Filters) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, int]]:
+        """`histogram` of "p" and of "error" and `counts` of "split" in one pass; none of them may have a filter."""
+        out, split = np.zeros((2, BINS), dtype=np.int64), dict.fromkeys(SPLITS, 0)
+        with self._store.reading() as conn:
+            parts = [self._part(conn, value) for value in (prediction.c.p, error())]
+            columns = (*parts, split_code())
+            query = self._select(filters, *columns, func.count(), scored=True, unscored_too=True).group_by(*columns)
+            for *places, code, n in conn.execute(query):
+                for row, place in zip(out, places, strict=True):
+                    if place is not None:
+                        row[min(int(place), BINS - 1)] += int(n)
+                if code is not None:
+                    split[SPLITS[int(code)]] += int(n)
+        return out[0], out[1], {name: n for name, n in split.items() if n}
 
     def ages(self, filters: Filters) -> dict[int, int]:
         """Age in whole years -> stays, of those that satisfy all filters but the one on age."""
@@ -95,9 +129,7 @@ class Browser:
         value = prediction.c.p if of == "p" else error()
         out = np.zeros(BINS, dtype=np.int64)
         with self._store.reading() as conn:
-            # Casting cuts the fraction off in SQLite, which may lack floor, and rounds in PostgreSQL.
-            whole = value * BINS if conn.dialect.name == "sqlite" else func.floor(value * BINS)
-            part = cast(whole, Integer)
+            part = self._part(conn, value)
             query = self._select(filters.without(of), part, func.count(), scored=True)
             for number, n in conn.execute(query.where(value.is_not(None)).group_by(part)):
                 out[min(int(number), BINS - 1)] += int(n)
@@ -169,6 +201,24 @@ class Browser:
             table = stay_facet.join(prediction, same, isouter=not inner)
         return select(*columns).select_from(table).where(stay_facet.c.task == self._task, *asked.values())
 
+    def _part(self, conn: Connection, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Which of BINS equal parts of [0, 1] the value lies in; BINS for 1."""
+        # Casting cuts the fraction off in SQLite, which may lack floor, and rounds in PostgreSQL.
+        return cast(value * BINS if conn.dialect.name == "sqlite" else func.floor(value * BINS), Integer)
+
+    def _values_of(self, facet: str) -> Sequence[str]:
+        return ("in", "out") if facet == "where" else self.values(facet)
+
+    def _has(self, facet: str, value: str) -> ColumnElement[bool]:
+        """Whether a stay has the value of a facet."""
+        if facet == "where":
+            inside = stay_facet.c.sample_id.is_not(None)
+            return inside if value == "in" else ~inside
+        code = self._codes[facet][value]
+        if facet == "disease":
+            return stay_facet.c.diseases.bitwise_and(literal(1 << code)) != 0
+        return stay_facet.c[facet] == code
+
     def _by_code(self, facet: str) -> dict[int, str]:
         return {code: value for value, code in self._codes.get(facet, {}).items()}
 
@@ -180,8 +230,8 @@ class Browser:
 
     def _diseases(self, conn: Connection, filters: Filters) -> dict[str, int]:
         """One pass over the rows, a sum per group: groups overlap, so that no grouping would do."""
-        known = self._codes.get("disease", {})
-        has = [stay_facet.c.diseases.bitwise_and(literal(1 << code)) != 0 for code in known.values()]
+        known = self.values("disease")
+        has = [self._has("disease", value) for value in known]
         if not has:
             return {}
         found = conn.execute(self._select(filters, *(func.sum(case((one, 1), else_=0)) for one in has))).one()
@@ -198,7 +248,12 @@ class Browser:
 def totals(store: Store, task: str = "los") -> tuple[int, int]:
     """How many stays are in the cohort, and how many outside."""
     with store.reading() as conn:
-        found = conn.execute(select(facet_state.c.n, facet_state.c.n_out).where(facet_state.c.task == task)).first()
+        return totals_of(conn, task)
+
+
+def totals_of(conn: Connection, task: str) -> tuple[int, int]:
+    """`totals` by an open connection."""
+    found = conn.execute(select(facet_state.c.n, facet_state.c.n_out).where(facet_state.c.task == task)).first()
     return (int(found.n), int(found.n_out)) if found else (0, 0)
 
 

@@ -14,10 +14,10 @@ import streamlit as st
 
 from cohort_db.browse import Browser
 from cohort_db.stay_filters import SPLITS, Filters
+from cohort_db.tally import Tally
 from dashboard.cohort_filters import ECG, QUALITY, RACES, SEXES, VERDICTS, WHERE, outcome_words
 from dashboard.facet_brush import Scale, draw_brush
 from dashboard.facet_counts import facet_counts
-from dashboard.queries_cohort import Counted
 from dashboard.threshold_paths import PATHS, start, told
 from dashboard.wording import Definition, care_unit
 
@@ -67,7 +67,7 @@ class Facets:
                 asked |= self._of_prediction(paths)
         return Filters(**{name: value for name, value in asked.items() if value is not None})
 
-    def draw_counts(self, filters: Filters, counted: Counted) -> None:
+    def draw_counts(self, filters: Filters, counted: Tally) -> None:
         """The counts stand beside their facets."""
         for key, (place, say, order) in self._below.items():
             place.html(facet_counts(counted.by[key], say, order=order))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from cohort_db import facets, read, read_results
-from cohort_db.browse import CODED, Browser
+from cohort_db.browse import Browser
 from cohort_db.browse import totals as browse_totals
 from cohort_db.errors import InputMistake
 from cohort_db.stay_filters import Filters
+from cohort_db.tally import Tally, tally
 from dashboard.session import TASK, cached_store, stays_stamp
 from dashboard.stay_list import read_list
 from dashboard.wording import Definition, definition_of
@@ -34,34 +33,12 @@ def browser(run_id: str | None) -> Browser:
     return _browser(url, cohort, run_id)
 
 
-@dataclass(frozen=True)
-class Counted:
-    """What the facets show of the stays that satisfy the filters: `n` of them; value -> stays by facet, age -> stays,
-    and parts of [0, 1] of the probability and of the error (None without predictions). A facet's own filter never
-    counts in it."""
-
-    n: int
-    by: dict[str, dict[str, int]]
-    ages: dict[int, int]
-    p: np.ndarray | None
-    error: np.ndarray | None
-
-
 # Held per filter: the same link opened by many readers is counted once.
 @st.cache_data(max_entries=64, show_spinner=False)
-def counted(stamp: tuple[str, str, int, str | None], filters: Filters) -> Counted:
+def counted(stamp: tuple[str, str, int, str | None], filters: Filters) -> Tally:
     """The counts of all facets. The first argument is a `session.stays_stamp`."""
     url, cohort, n_predictions, run_id = stamp
-    asked = _browser(url, cohort, run_id)
-    by = {facet: asked.counts(filters, facet) for facet in (*CODED, "disease", "where")}
-    scored = n_predictions > 0
-    return Counted(
-        asked.count(filters),
-        by,
-        asked.ages(filters),
-        asked.histogram(filters, "p") if scored else None,
-        asked.histogram(filters, "error") if scored else None,
-    )
+    return tally(_browser(url, cohort, run_id), filters, scored=n_predictions > 0)
 
 
 def age_ends(browser: Browser) -> tuple[int, int] | None:

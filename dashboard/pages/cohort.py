@@ -11,6 +11,7 @@ import streamlit as st
 
 from cohort_db.browse import Browser
 from cohort_db.stay_filters import Filters
+from cohort_db.tally import Tally
 from dashboard import queries_cohort, queries_results
 from dashboard.cohort_facets import KEYS, URL, Facets, without
 from dashboard.cohort_filters import SORTS, in_words
@@ -66,7 +67,7 @@ def main() -> None:
     footer(run)
 
 
-def _count(counted: queries_cohort.Counted, words: dict[str, str], age: Scale | None, inside: int, out: int) -> None:
+def _count(counted: Tally, words: dict[str, str], age: Scale | None, inside: int, out: int) -> None:
     """Draw how many stays are left, and each filter as a button that removes it."""
     st.html(
         f'<div class="lemof-count" data-testid="cohort-count"><b>{counted.n:,}</b> of {inside + out:,} stays; '
