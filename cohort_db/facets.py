@@ -56,6 +56,12 @@ def are_current(store: Store, task: str) -> bool:
     return stored is not None and stored == cohort_revision(store)
 
 
+def exist(store: Store, task: str) -> bool:
+    """Whether there are codes and counts of the task, current or not."""
+    with store.reading() as conn:
+        return conn.execute(select(facet_state.c.task).where(facet_state.c.task == task)).first() is not None
+
+
 def make_current(store: Store, task: str = "los") -> bool:
     """The codes and counts are those of the store's stays; returns whether they had to be made anew."""
     if are_current(store, task):

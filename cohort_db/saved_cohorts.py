@@ -160,10 +160,19 @@ def sample_ids(store: Store, cohort_id: str) -> list[str]:
         return sorted(found)
 
 
-def now(store: Store, definition: Mapping[str, Any], task: str = "los", *, depth: int = 0) -> NDArray[np.int64] | None:
+def now(
+    store: Store,
+    definition: Mapping[str, Any],
+    task: str = "los",
+    *,
+    depth: int = 0,
+    known: dict[str, NDArray[np.int64]] | None = None,
+) -> NDArray[np.int64] | None:
     """The stays (N,) that the definition gives today, by number; None for a list, which nothing defines.
 
     A set operation is made of what its two cohorts' definitions give today, or their members where these are lists.
+    Args:
+        known: what cohorts that stand in several operations were found to give, by id; filled.
     Raises: UnknownCohort; InputMistake for operations nested too deeply.
     """
     if definition["kind"] == "list":
@@ -172,11 +181,12 @@ def now(store: Store, definition: Mapping[str, Any], task: str = "los", *, depth
         return np.sort(Browser(store, definition["run_id"], task).stay_ids(filters_of(definition)))
     if depth > _DEEPEST:
         raise InputMistake("the set operations of this cohort are nested too deeply")
-    both = []
+    known = {} if known is None else known
     for cohort_id in definition["of"]:
-        found = now(store, get(store, cohort_id).definition, task, depth=depth + 1)
-        both.append(members(store, cohort_id) if found is None else found)
-    return combined(definition["operation"], *both)
+        if cohort_id not in known:
+            found = now(store, get(store, cohort_id).definition, task, depth=depth + 1, known=known)
+            known[cohort_id] = members(store, cohort_id) if found is None else found
+    return combined(definition["operation"], *(known[cohort_id] for cohort_id in definition["of"]))
 
 
 def combined(operation: str, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from cohort_db.browse import Browser
+from cohort_db.stay_filters import ECG as OF_ECG
 from cohort_db.stay_filters import SPLITS, Filters
 from cohort_db.tally import Tally
 from dashboard.cohort_filters import ECG, QUALITY, RACES, SEXES, VERDICTS, WHERE, outcome_words
@@ -114,7 +115,7 @@ class Facets:
         if key == "where":
             present = set(WHERE) if self._rules else {"in"}
         if values == "quality":
-            present = {name for name, of in _OF_ECG.items() if not present.isdisjoint(of)}
+            present = {name for name, of in OF_ECG.items() if not present.isdisjoint(of)}
         offered = [name for name in options if name in present]
         if len(offered) < 2:
             return ()
@@ -143,9 +144,6 @@ class Facets:
         ends = (low, high)
         chosen: Any = st.slider(label, low, high, ends, step, key=key, label_visibility="collapsed", **URL)
         return None if tuple(chosen) == ends else tuple(chosen)
-
-
-_OF_ECG = {"yes": ("clean", "flagged"), "no": ("unusable", "none")}
 
 
 def binned(ages: Mapping[int, int], scale: Scale, most: int = 40) -> np.ndarray:

@@ -14,7 +14,7 @@ from cohort_db.saved_cohorts import SavedCohort
 from cohort_db.stay_filters import Filters
 from dashboard.cohort_return import COHORT
 from dashboard.reader import reader_name, remember_reader
-from dashboard.session import TASK, the_store
+from dashboard.session import TASK, cached_store, stays_stamp, the_store
 from dashboard.wording import literal
 
 _JUST_SAVED = "cohort_just_saved"
@@ -45,7 +45,13 @@ def cohort_asked() -> SavedCohort | None:
 
 def standing(saved: SavedCohort) -> str:
     """How many stays were saved, how many of them are left, and how many the definition gives today."""
-    store = the_store()
+    return _standing(stays_stamp(saved.definition.get("run_id")), saved.cohort_id)
+
+
+@st.cache_data(ttl=15, max_entries=256, show_spinner=False)
+def _standing(stamped: tuple[str, str, int, str | None], cohort_id: str) -> str:
+    store = cached_store(stamped[0])
+    saved = saved_cohorts.get(store, cohort_id)
     there = saved_cohorts.still_there(store, saved.cohort_id)
     today = saved_cohorts.now(store, saved.definition, saved.task)
     words = [f"{saved.n:,} stays at saving"]

@@ -22,10 +22,11 @@ from dashboard.cohort_facets import binned
 from dashboard.facet_brush import Scale
 from dashboard.plain_table import plain_table
 from dashboard.report.parts import FEWEST
-from dashboard.session import stamp
+from dashboard.session import stamp, stays_stamp
 from dashboard.threshold_paths import thresholds_of, tuned_thresholds
 from dashboard.wording import Definition, estimate, literal, signed
 from lemof_core.evaluation.metrics import estimates
+from lemof_core.evaluation.stratified import draws_while_waiting
 
 METRICS = {
     "auroc": "AUROC",
@@ -56,14 +57,14 @@ def draw_versus(names: dict[str, str], run: dict[str, Any] | None, defined: Defi
     asked = (_filters(first), _filters(second))
     said = (offered[first], offered[second])
     browser = queries_cohort.browser(run_id)
-    rows = compared(browser, asked, defined)
-    n = [browser.count(one) for one in asked]
-    shared = _shared(browser, asked)
+    rows, n = _rows(stays_stamp(run_id), asked, defined)
+    shared = _shared(browser, first, second)
     st.subheader(_finding(rows, said))
     st.caption(
         f"{said[0]}: n = {n[0]:,}. {said[1]}: n = {n[1]:,}. In both: {shared:,}. "
         + ("The intervals take them for separate patients, which shared stays are not. " if shared else "")
-        + f"Members at saving. Standardised difference (Austin 2009); grey within ±{LIMIT}. "
+        + f"Members at saving. Standardised difference (Austin 2009); grey within ±{LIMIT}, "
+        "clear beyond it and with an interval without zero. "
         f"{len(rows)} characteristics are looked at: of twenty intervals one misses zero by chance."
     )
     left, right = st.columns([6, 5], gap="medium")
@@ -82,23 +83,36 @@ def _filters(cohort: str) -> Filters:
     return Filters(where=("in",)) if cohort == EVERYBODY else Filters(cohort=cohort)
 
 
-def _shared(browser: Browser, asked: tuple[Filters, Filters]) -> int:
+@st.cache_data(max_entries=16, show_spinner="Comparing the cohorts")
+def _rows(
+    stamped: tuple[str, str, int, str | None], asked: tuple[Filters, Filters], defined: Definition
+) -> tuple[pd.DataFrame, tuple[int, int]]:
+    """The rows of `compared`, and how many stays each cohort has. The first argument is a `session.stays_stamp`."""
+    browser = queries_cohort.browser(stamped[-1])
+    return compared(browser, asked, defined), (browser.count(asked[0]), browser.count(asked[1]))
+
+
+def _shared(browser: Browser, first: str, second: str) -> int:
     """How many stays are in both."""
-    first, second = (browser.stay_ids(one) for one in asked)
-    return len(np.intersect1d(first, second, assume_unique=True))
+    if EVERYBODY in (first, second):
+        return browser.count(Filters(where=("in",), cohort=first if second == EVERYBODY else second))
+    url = stamp()[0]
+    return len(np.intersect1d(members(url, first), members(url, second), assume_unique=True))
 
 
 def _finding(rows: pd.DataFrame, said: tuple[str, str]) -> str:
     """What differs most, in a sentence."""
     known = rows[rows["standardised"].notna()]
-    beyond = known[known["standardised"].abs() > LIMIT]
     if known.empty:
         return "Nothing can be compared: a cohort is empty"
-    if beyond.empty:
-        return f"“{said[0]}” and “{said[1]}” hardly differ"
-    top = beyond.iloc[0]
+    # Few stays are unbalanced by chance: a difference counts where its interval leaves out zero too.
+    sure = (known["lo"].astype(float) > 0) | (known["hi"].astype(float) < 0)
+    clear = known[sure & (known["standardised"].astype(float).abs() > LIMIT)]
+    if clear.empty:
+        return f"In none of {len(known)} characteristics do “{said[0]}” and “{said[1]}” differ clearly"
+    top = clear.iloc[0]
     return (
-        f"{len(beyond)} of {len(known)} characteristics differ, most {top['characteristic']}: "
+        f"{len(clear)} of {len(known)} characteristics differ clearly, most {top['characteristic']}: "
         f"{top['first']} and {top['second']}"
     )
 
@@ -189,6 +203,8 @@ def worth(url: str, revision: str, run_id: str, cohort: str, tuned: tuple[tuple[
         frame = frame[frame["stay_id"].isin(members(url, cohort))]
     y, p = frame["label"].to_numpy(float), frame["p"].to_numpy(float)
     cuts = thresholds_of(frame["path"], dict(tuned))
-    found = {one.name: one for one in estimates(y, p, frame["subject_id"].to_numpy(), thresholds=cuts)}
+    n_draws = draws_while_waiting(len(frame))
+    subjects = frame["subject_id"].to_numpy()
+    found = {one.name: one for one in estimates(y, p, subjects, thresholds=cuts, n_draws=n_draws)}
     said = [estimate(one.value, one.lo, one.hi) for one in (found[name] for name in METRICS)]
     return [f"{len(frame):,}, {int(y.sum()):,}", *said]

@@ -13,7 +13,7 @@ from dashboard.compare_pairs import URL, Pair
 from dashboard.compare_words import METRIC_WORDS, equals, gap, p_words
 from dashboard.strata import EVERYBODY, KINDS
 from lemof_core.evaluation.slice_changes import SCORES, SliceChange, slice_changes
-from lemof_core.evaluation.strata import strata
+from lemof_core.evaluation.strata import groups
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
 OF_KIND = {"sex": "Sex", "age": "Age", "race": "Race", "unit": "Unit", "quality": "ECG", "disease": "Disease"}
@@ -23,7 +23,7 @@ CLEAR = 0.05  # of the adjusted p
 
 def groups_of(frame: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     """(kind, name) -> members (N,) bool of the groups of OF_KIND that occur, as `evaluation.strata` has them."""
-    return {(kind, name): of for kind, name, of in strata(frame) if kind in OF_KIND and of.any()}
+    return {(kind, name): of for kind in OF_KIND for name, of in groups(frame, kind).items() if of.any()}
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -79,13 +79,18 @@ def _draw(known: pd.DataFrame, asked: Asked, lines: Curves, found: pd.DataFrame)
     oe = _said(found, "oe")
     if oe == NOT_STORED:
         oe = "not estimable" if lines.oe is None else estimate(*lines.oe)
-    smooth = "" if lines.smooth is not None else " The smooth curve is not estimable: too few stays of a class."
+    smooth = (
+        ""
+        if lines.smooth is not None
+        else (" The smooth curve is not estimable: too few stays of a class, or too many with the same probability.")
+    )
     st.caption(
         f"n = {len(y):,}, {at.long:,} long. Orange: the alarms and their thresholds; green: {probability(theory)}, the "
         f"threshold that the costs ask for. Calibration: observed over expected {oe}, intercept "
         f"{_said(found, 'cal_intercept')}; the line is a restricted cubic spline of the log-odds with its 95 % band, "
         f"grey points are groups of equal size with Wilson intervals, bars below count stays.{smooth} Decision curve: "
-        f"the band is the 95 % interval of the gain over the better of all and none. {_benefit(y, alarm, cuts)}"
+        "the band is the 95 % interval, at each threshold by itself, of the gain over the better of all and none; of "
+        f"models that know nothing about one in six has such a range somewhere. {_benefit(y, alarm, cuts)}"
     )
 
 

@@ -13,6 +13,7 @@ from dashboard.charts.level_forest import level_forest
 from dashboard.level_groups import BY, SHOWN_AS, finding_by_group, group_rows, group_table, memberships
 from dashboard.level_tables import MODALITIES, SCALES
 from dashboard.plain_table import plain_table
+from dashboard.session import stamp
 from dashboard.wording import Definition
 from lemof_core.evaluation.group_means import FEWEST
 
@@ -68,7 +69,7 @@ def _one(
     some, values = frame[known], values[known]
     groups = memberships(some, by, defined)
     means = queries_levels.means_of_groups(
-        (run_id, queries_levels.who(some), modality, scale, by, shown_as),
+        (*stamp(), run_id, queries_levels.who(some), modality, scale, by, shown_as),
         values if shown_as == "direction" else np.abs(values),
         groups.to_numpy(bool),
         some["subject_id"].to_numpy(),

@@ -12,6 +12,7 @@ from dashboard.charts.ranks import rank_lines
 from dashboard.level_judges import WAYS, agreement_in_words, judged_table, verdict
 from dashboard.level_tables import MODALITIES
 from dashboard.plain_table import plain_table
+from dashboard.session import stamp
 from lemof_core.evaluation.level_removal import best_levels
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
@@ -42,7 +43,7 @@ def draw_judges(run: dict[str, Any], frame: pd.DataFrame, phi: pd.DataFrame, fit
         st.info("No stay shown here has level scores of a stack that can be judged, so nothing stands side by side.")
         return
     known, of_phi = frame[here].reset_index(drop=True), phi[here]
-    key = (run["run_id"], queries_levels.who(known))
+    key = (*stamp(), run["run_id"], queries_levels.who(known))
     link = run["config"].get("decision", {}).get("link", "logit")
     for modality in (name for name in MODALITIES if name in k_star):
         found = queries_levels.judgement(

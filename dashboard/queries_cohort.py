@@ -22,8 +22,10 @@ SPARKLINES = ("heart_rate", "map", "creatinine", "lactate")
 @st.cache_resource(max_entries=4, show_spinner="Counting the stays")
 def _browser(url: str, cohort: str, run_id: str | None) -> Browser:
     store = cached_store(url)
-    # Jobs leave the counts behind them; a store from before there were any has none yet.
-    facets.make_current(store, TASK)
+    # Jobs leave the counts behind them; a store from before there were any has none yet. While a job changes the cohort
+    # those of before stay: who looks must not hold up who writes.
+    if not facets.exist(store, TASK):
+        facets.make_current(store, TASK)
     return Browser(store, run_id, TASK)
 
 
@@ -39,6 +41,11 @@ def counted(stamp: tuple[str, str, int, str | None], filters: Filters) -> Tally:
     """The counts of all facets. The first argument is a `session.stays_stamp`."""
     url, cohort, n_predictions, run_id = stamp
     return tally(_browser(url, cohort, run_id), filters, scored=n_predictions > 0)
+
+
+def counts_are_current(url: str) -> bool:
+    """Whether the counts are of the cohort as it is now; not so while an ingest is under way, or was cut off."""
+    return facets.are_current(cached_store(url), TASK)
 
 
 def age_ends(browser: Browser) -> tuple[int, int] | None:

@@ -54,7 +54,8 @@ def test_means_are_welchs(first: list[int], second: list[int]) -> None:
 def test_what_is_too_small_is_not_estimable() -> None:
     assert of_shares(0, 0, 3, 5) == of_means({50: 1}, {50: 3}) == of_means({}, {}) == NOT_ESTIMABLE
     assert mean_and_sd({50: 1}) is None
-    assert of_shares(5, 5, 0, 5).standardised is None, "all against none has no spread to measure by"
+    assert of_shares(5, 5, 0, 5).standardised == np.inf, "all against none is the largest difference there is"
+    assert of_shares(0, 5, 5, 5).standardised == -np.inf
     assert of_shares(0, 5, 0, 9).standardised == 0.0
 
 

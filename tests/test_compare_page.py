@@ -257,6 +257,8 @@ def test_shared_splits_are_counted_as_by_hand(compare_store: CompareStore) -> No
 def test_the_groups_are_the_standard_ones(compare_store: CompareStore) -> None:
     frame = read_analysis.analysed(compare_store.store(), RUN)
     groups = groups_of(frame)
+    merged = groups_of(frame.rename(columns={"path": "path_a"}))  # two runs may read different paths of a stay
+    assert list(merged) == list(groups)
     assert {kind for kind, _ in groups} == {"sex", "age", "race", "unit", "quality", "disease"}
     for kind in ("sex", "age", "race", "unit", "quality"):
         of_kind = np.stack([of for (one, _), of in groups.items() if one == kind])

@@ -18,6 +18,7 @@ from lemof_core.config import DecisionConfig
 from lemof_core.decision import PORTS, Decision, fit_decision
 from lemof_core.evaluation.auroc_influence import auroc
 from lemof_core.evaluation.collinearity import condition_number, variance_inflation
+from lemof_core.evaluation.delong import delong
 from lemof_core.evaluation.group_means import FEWEST, group_means
 from lemof_core.evaluation.level_removal import best_levels, stack_logits
 from lemof_core.evaluation.metrics import MIN_EVENTS, bootstrap_weights, weighted_auroc
@@ -84,8 +85,11 @@ def test_an_auroc_is_scikit_learns_and_its_variance_delongs() -> None:
     assert (a - b).value == pytest.approx(roc_auc_score(y, first) - roc_auc_score(y, second))
     wins = (first[y == 1][:, None] > first[y == 0]) + 0.5 * (first[y == 1][:, None] == first[y == 0])
     own, others = wins.mean(1), wins.mean(0)
-    half = 1.959964 * np.sqrt(own.var() / len(own) + others.var() / len(others)) * np.sqrt(90 / 89)
+    half = 1.959964 * np.sqrt(own.var(ddof=1) / len(own) + others.var(ddof=1) / len(others))
     np.testing.assert_allclose(a.interval(), [a.value - half, a.value + half], rtol=1e-6)
+    test = delong(y, first, second)
+    assert test is not None
+    np.testing.assert_allclose((a - b).interval(), [test.lo, test.hi], rtol=1e-9)
 
 
 def test_the_interval_of_a_difference_is_near_the_bootstraps_also_for_patients_with_several_stays() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -18,10 +19,13 @@ def love(rows: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
         rows: characteristic, standardised (no NaN), first and second (as they are said); names: of the two groups.
     """
     shown = rows.reset_index(drop=True)
-    beyond = shown["standardised"].abs() > LIMIT
+    size = shown["standardised"].astype(float)
+    finite = size[np.isfinite(size)].abs()
+    limit = max(float(finite.max()) * 1.1 if len(finite) else 0.0, 3 * LIMIT)
+    beyond = size.abs() > LIMIT
     figure = go.Figure(
         go.Scatter(
-            x=shown["standardised"],
+            x=size.clip(-limit, limit),  # what has no spread stands at the edge
             y=shown.index,
             mode="markers",
             marker={"size": 8, "color": [ACCENT if one else CONTEXT for one in beyond]},
@@ -40,6 +44,5 @@ def love(rows: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
         automargin=True,
     )
     title = f"Standardised difference: {names[0]} more to the right"
-    limit = max(float(shown["standardised"].abs().max()) * 1.1, 3 * LIMIT) if len(shown) else 3 * LIMIT
-    figure.update_xaxes(title={"text": title, "standoff": 8}, range=[-limit, limit])
+    figure.update_xaxes(title={"text": title, "standoff": 8}, range=[-1.04 * limit, 1.04 * limit])
     return figure

@@ -74,6 +74,8 @@ def _count(counted: Tally, words: dict[str, str], age: Scale | None, inside: int
         f"{inside:,} are in the cohort</div>"
         '<div class="lemof-phone">The filters are in the panel behind the arrows at the top.</div>'
     )
+    if not queries_cohort.counts_are_current(stamp()[0]):
+        st.caption("Counted before an ingest that is under way or was cut off: `lemof ingest` counts anew at its end.")
     if not words:
         return
     with st.container(horizontal=True, key="active-filters", gap="small"):

@@ -127,7 +127,10 @@ def _branches(found: pd.DataFrame, own: pd.DataFrame, people: Population, key: q
     if st.session_state.get("source") == OWN and not own.empty:
         draw_branches(own, None)
     elif not found.empty:
-        draw_branches(found, queries_performance.beyond_late_mean(key, people.frame))
+        whole = people.deaths == "with"
+        draw_branches(found, queries_performance.beyond_late_mean(key, people.frame) if whole else None)
+        if not whole:
+            st.caption("The parts are evaluated with deaths alone: these rows hold them.")
 
 
 main()

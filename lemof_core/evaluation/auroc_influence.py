@@ -22,7 +22,8 @@ class Auroc:
 
     Attributes:
         value: NaN where there are fewer than MIN_EVENTS of a class.
-        influence: (N,), sums to 0; subject_ids: (N,), whose samples they are.
+        influence: (N,), sums to 0 within each class, widened by the patients of the class as a variance of so few is;
+            subject_ids: (N,), whose samples they are.
     """
 
     value: float
@@ -42,7 +43,7 @@ class Auroc:
         if np.isnan(self.value) or len(subjects) < 2:
             return np.nan, np.nan
         of_patient = np.bincount(of, weights=self.influence)
-        wide = _Z_95 * float(np.sqrt((of_patient**2).sum() * len(subjects) / (len(subjects) - 1)))
+        wide = _Z_95 * float(np.sqrt((of_patient**2).sum()))
         return self.value - wide, self.value + wide
 
 
@@ -60,4 +61,6 @@ def auroc(y: np.ndarray, score: np.ndarray, subject_ids: np.ndarray) -> Auroc:
     of_pos, of_neg = components(np.asarray(y), np.asarray(score, dtype=float)[None])
     beaten[positive], beaten[~positive] = of_pos[0], of_neg[0]
     value = float(beaten[positive].mean())
-    return Auroc(value, (beaten - value) / np.where(positive, n_pos, n_neg), subject_ids)
+    patients = [max(len(np.unique(subject_ids[of])), 2) for of in (~positive, positive)]
+    widened = np.sqrt([n / (n - 1) for n in patients])[positive.astype(int)]
+    return Auroc(value, widened * (beaten - value) / np.where(positive, n_pos, n_neg), subject_ids)

@@ -17,7 +17,8 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 @dataclass(frozen=True)
 class Difference:
-    """First minus second with its 95 % interval, and the standardised difference; None where not estimable."""
+    """First minus second with its 95 % interval, and the standardised difference, which is infinite where groups that
+    have no spread differ; None where not estimable."""
 
     value: float | None
     lo: float | None
@@ -35,8 +36,9 @@ def of_shares(k_first: int, n_first: int, k_second: int, n_second: int) -> Diffe
     first, second = k_first / n_first, k_second / n_second
     low, high = confint_proportions_2indep(k_first, n_first, k_second, n_second, method="newcomb", compare="diff")
     spread = np.sqrt((first * (1 - first) + second * (1 - second)) / 2)
-    same = first == second
-    standardised = 0.0 if same else float((first - second) / spread) if spread > 0 else None
+    standardised = 0.0
+    if first != second:  # all of the one and none of the other group: no spread to measure by, and no larger difference
+        standardised = float((first - second) / spread) if spread > 0 else float(np.copysign(np.inf, first - second))
     return Difference(first - second, float(low), float(high), standardised)
 
 
