@@ -47,10 +47,14 @@ export default function (component) {
     const outwards = (value, round) => Number((low + round((value - low) / step) * step).toFixed(digits));
     return [outwards(from + 1e-9, Math.floor), outwards(to - 1e-9, Math.ceil)];
   };
-  let start = null;
+  let start = null, from = 0, pending = null;
+  // A click may be the first half of a double click, which wants everything: it waits to see.
+  const CLICK_MS = 300, DRAG_PX = 4;
   const down = (event) => {
     if (event.button) return;
+    clearTimeout(pending);
     start = valueAt(event);
+    from = event.clientX;
     svg.setPointerCapture(event.pointerId);
   };
   const move = (event) => {
@@ -68,17 +72,23 @@ export default function (component) {
     if (start === null) return;
     const span = snapped(start, valueAt(event));
     start = null;
-    setTriggerValue("span", span);
+    const report = () => setTriggerValue("span", span);
+    if (Math.abs(event.clientX - from) < DRAG_PX) pending = setTimeout(report, CLICK_MS);
+    else report();
   };
   const stop = () => {
     start = null;
     rest(chosen);
   };
   const leave = () => { if (start === null) out.textContent = ""; };
-  const all = () => setTriggerValue("span", [low, high]);
+  const all = () => {
+    clearTimeout(pending);
+    setTriggerValue("span", [low, high]);
+  };
   const listeners = { pointerdown: down, pointermove: move, pointerup: up, pointercancel: stop, pointerleave: leave, dblclick: all };
   for (const [event, listener] of Object.entries(listeners)) svg.addEventListener(event, listener);
   return () => {
+    clearTimeout(pending);
     for (const [event, listener] of Object.entries(listeners)) svg.removeEventListener(event, listener);
   };
 }

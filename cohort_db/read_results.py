@@ -214,7 +214,7 @@ def _hash_of(conn: Connection, queries: list[Executable]) -> str:
 
 def _predicted(run_id: str) -> Select[Any]:
     """Predictions of a run beside what is known of their samples."""
-    shown = [column for column in prediction_table.c if column.name != "run_id"]
+    shown = [column for column in prediction_table.c if column.name not in ("run_id", "stay_id")]
     of_sample = [sample.c[name] for name in ("label", "died_before_cut", "subject_id", "stay_id", "outcome_hours")]
     joined = prediction_table.join(sample, sample.c.sample_id == prediction_table.c.sample_id)
     # sample_id and split are the prediction's own.

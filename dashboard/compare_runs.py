@@ -61,7 +61,7 @@ def stop_where_alike_or_apart(url: str, revision: str, first: Run, second: Run) 
     for run_id in (str(first["run_id"]), str(second["run_id"])):
         if not queries_results.scored_splits(url, revision, run_id):
             st.info(f"Run {run_id} has not scored the samples of this store: there is nothing to compare.")
-            st.code(f"lemof score --run {run_id}", language="bash")
+            st.code(f"lemof score --run {run_id}", language=None)
             st.stop()
 
 
@@ -122,7 +122,7 @@ def _only_one(run: Run) -> None:
     st.code(
         "lemof train --fusion late --fitting holdout       # or another preset, encoder, seed\n"
         "lemof score\nlemof evaluate",
-        language="bash",
+        language=None,
     )
     st.stop()
 

@@ -77,7 +77,7 @@ def _alone(run: dict[str, Any], n: int) -> None:
         seeds = tuple(seed for seed in range(4) if seed != run["seed"])[:2]
         more = f"The {n} stored runs of this recipe have the same seed. " if n > 1 else ""
         st.markdown(f"{why}{more}Fit the same recipe with other seeds, and they stand here side by side:")
-    st.code(train_commands(run, seeds), language="bash")
+    st.code(train_commands(run, seeds), language=None)
 
 
 def _columns() -> dict[str, Any]:

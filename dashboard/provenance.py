@@ -26,7 +26,7 @@ def no_run(title: str) -> None:
     st.info("This store holds no run yet, so there is nothing to show. Fit one:")
     st.code(
         "lemof train       # fit a run on this store\nlemof score       # predict and explain every sample",
-        language="bash",
+        language=None,
     )
     st.stop()
 
@@ -35,7 +35,7 @@ def no_cohort(title: str) -> None:
     """The page says that the store does not hold what the cohort is defined by, what to do, and stops."""
     st.title(title)
     st.info("This store does not say yet what its cohort predicts. Read the raw folders (again):")
-    st.code("lemof ingest --ehr DIR --ecg DIR", language="bash")
+    st.code("lemof ingest --ehr DIR --ecg DIR", language=None)
     st.stop()
 
 
@@ -43,7 +43,7 @@ def not_scored(title: str) -> None:
     """The page says that the run has predicted nobody here, what to do, and stops."""
     st.title(title)
     st.info("This run has not scored the samples of this store, so there are no predictions to show.")
-    st.code("lemof score       # predict and explain every sample", language="bash")
+    st.code("lemof score       # predict and explain every sample", language=None)
     st.stop()
 
 

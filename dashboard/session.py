@@ -29,7 +29,7 @@ def the_store() -> Store:
     except InputMistake as mistake:
         st.title("No data yet")
         st.info(f"{mistake}")
-        st.code("make run        # a synthetic demo cohort\nlemof ingest --ehr DIR --ecg DIR", language="bash")
+        st.code("make run        # a synthetic demo cohort\nlemof ingest --ehr DIR --ecg DIR", language=None)
         st.stop()
 
 

@@ -45,6 +45,7 @@ def alarms(page: Page) -> int:
 
 def theory_mark(page: Page) -> float:
     """Where the dashed line of the decision curve stands."""
+    page.locator('[class*="chart-Decision"] .js-plotly-plot .main-svg').first.wait_for()
     return float(
         page.evaluate(
             """() => document.querySelector('[class*="chart-Decision"] .js-plotly-plot')

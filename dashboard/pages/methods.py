@@ -84,7 +84,7 @@ def _origin(grid: Grid, choice: Choice) -> None:
         st.info(
             "Nothing is measured yet: only what the paper prints can be shown. Measure the same grid on this store:"
         )
-        st.code("lemof benchmark table1       # every fusion with every pair of encoders", language="bash")
+        st.code("lemof benchmark table1       # every fusion with every pair of encoders", language=None)
         return
     if grid.synthetic:
         st.html(
@@ -192,7 +192,7 @@ def _missing(grid: Grid) -> None:
         raw = {"sensitivity": " --ehr DIR --ecg DIR"}  # it ingests anew for each landmark and cut
         commands = "\n".join(f"lemof benchmark {name}{raw.get(name, '')}" for name in missing)
         st.markdown(f"Not measured here: {', '.join(missing)}.")
-        st.code(commands, language="bash")
+        st.code(commands, language=None)
 
 
 def _differs(defined: Definition) -> None:

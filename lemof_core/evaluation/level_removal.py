@@ -23,11 +23,12 @@ def stack_logits(
 ) -> dict[str, np.ndarray]:
     """Return the log-odds (N,) of each G_m as "ecg" and "ehr", and those of the whole model as "final".
 
-    # NOTE[DIFF] leave one out: usually the stack is fitted again without the level. here: the level stays at its mean
-    # over these rows, wherever Module 1 reads it (G_m, and y_best where it is k*), and all weights stay as they are.
-    # because: that is the fitted model without what the level tells patients apart by; a stack fitted again would be
-    # another model, and hides a level that its neighbours can stand in for. Module 2 reads the tokens of a level, not
-    # its prediction, so it is left as it is.
+    Leave one out: usually the stack is fitted again without the level. Here the level stays at its mean over these
+    rows, wherever Module 1 reads it (G_m, and y_best where it is k*), and all weights stay as they are: that is the
+    fitted model without what the level tells patients apart by; a stack fitted again would be another model, and hides
+    a level that its neighbours can stand in for. Module 2 reads the tokens of a level, not its prediction, so it is
+    left as it is.
+
     Args:
         ports: columns ecg_1..3, ehr_1..3 and cross (those that the path has), log-odds, no NaN.
         weights: stage, input, weight, mean, scale of one path, as the store has them.

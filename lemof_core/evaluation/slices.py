@@ -4,9 +4,9 @@ Every conjunction of up to three facts is a slice (SliceLine: Sagadeeva and Boeh
 size are pruned with all that lie inside them. SliceLine's bound on the score would prune more, but then nobody could
 say how many were looked at; here all are, by matrix products, because the promise below needs them.
 
-NOTE[DIFF] paper: the best scores are listed, however many slices were tried. Here: a slice is listed if its statistic
+The paper lists the best scores, however many slices were tried. Here a slice is listed if its statistic
 beats the largest of ALL slices in 97.5 % of draws in which errors have nothing to do with facts (Westfall and Young
-1993, max-T). Because: the search picks the worst of thousands of overlapping groups, of which some are bad by chance.
+1993, max-T), because the search picks the worst of thousands of overlapping groups, of which some are bad by chance.
 The chance that anything at all is listed where there is nothing to find is then at most 2.5 %, so the false-discovery
 rate is too; it holds for any way of choosing among the slices, rank and score included, and for any overlap. The other
 2.5 % are for the smallest statistic, so that the 95 % interval of a listed slice never holds a lift of 1. Benjamini and
