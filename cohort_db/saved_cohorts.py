@@ -85,14 +85,16 @@ def save(
 
     Args:
         stay_ids: the members; needed for a definition of kind "list", else those that the definition gives now.
-    Raises: InputMistake for a name or author that is empty or too long, a cohort without any stay, or stays that the
-        store does not hold.
+    Raises: InputMistake for a name or author that is empty or too long, a name that a listed cohort has, a cohort
+        without any stay, or stays that the store does not hold.
     """
     named, by = " ".join(name.split()), " ".join(author.split())
     for what, text in (("name", named), ("author", by)):
         if not 0 < len(text) <= LONGEST_NAME:
             raise InputMistake(f"a saved cohort needs {what} of 1 to {LONGEST_NAME} letters")
     given = None if stay_ids is None else np.unique(np.asarray(stay_ids, dtype=np.int64))
+    if (listed(store, task)["name"] == named).any():
+        raise InputMistake(f"there is a saved cohort named {named!r}: give this one another name, or archive that one")
     found = now(store, definition, task) if given is None else given
     if found is None or not len(found):
         raise InputMistake("there is no stay to save: choose other filters")

@@ -13,14 +13,15 @@ from cohort_db.errors import InputMistake
 from cohort_db.saved_cohorts import SavedCohort
 from cohort_db.stay_filters import Filters
 from dashboard.cohort_return import COHORT
+from dashboard.cohort_words import chosen_by
 from dashboard.reader import reader_name, remember_reader
 from dashboard.session import TASK, cached_store, stays_stamp, the_store
-from dashboard.wording import literal
+from dashboard.wording import Definition, literal
 
 _JUST_SAVED = "cohort_just_saved"
 
 
-def cohort_asked() -> SavedCohort | None:
+def cohort_asked(defined: Definition) -> SavedCohort | None:
     """The saved cohort that the URL names, with how it stands against the store of today; None where it names none.
 
     An unknown one stops the page with a sentence: a link must never silently show other stays.
@@ -32,13 +33,13 @@ def cohort_asked() -> SavedCohort | None:
     try:
         saved = saved_cohorts.get(store, asked)
     except InputMistake as mistake:
-        st.error(f"{mistake}. The link names a cohort that this store does not hold.")
+        st.error(f"The link names a cohort that is not here: {mistake}.")
         st.stop()
     st.html(f'<div class="lemof-count" data-testid="saved-cohort" data-cohort="{saved.cohort_id}"></div>')
-    note = f" {saved.note}" if saved.note else ""
+    note = f" “{saved.note}”." if saved.note else ""
     st.info(
         f"**{literal(saved.name)}**, saved by {literal(saved.author)} on {saved.created_at:%Y-%m-%d}."
-        f"{literal(note)} {standing(saved)}"
+        f"{literal(note)} {literal(chosen_by(saved, defined))} {standing(saved)}"
     )
     return saved
 

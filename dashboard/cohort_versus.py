@@ -165,6 +165,11 @@ def _metrics(run: dict[str, Any], cohorts: tuple[str, str], said: tuple[str, str
         columns[name + more] = worth(url, revision, run["run_id"], cohort, tuple(sorted(tuned.items())))
     table = pd.DataFrame({"": ["n, long", *METRICS.values()]} | columns)
     st.html(plain_table(table))
+    for cohort, name, column in zip(cohorts, said, table.columns[1:], strict=True):
+        if str(table[column].iloc[0]).startswith("0,"):
+            found = queries_cohort.browser(run["run_id"]).counts(_filters(cohort), "split")
+            where = ", ".join(f"{n:,} in {split}" for split, n in found.items())
+            st.info(f"No stay of “{name}” is in test; by split: {where or 'none'}. Performance and Errors show them.")
     _take_along(url, revision, run["run_id"], cohorts, said, table)
     warn_of_result(dict(zip(cohorts, said, strict=True)), *cohorts)
     st.caption(

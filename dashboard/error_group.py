@@ -162,7 +162,7 @@ def draw_group(group: Group, judged: Judged, errors: Loss, run_id: str, *, wide:
         st.caption(f"{errors.words} {said}, n = {group.error.n:,}. Stay numbers open the case in a new tab.")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             save_button(
-                of_list(f"{group.name}; on the error page of run {run_id}"),
+                of_list(f"{group.name}, {_whom()} of run {run_id}, on the error page"),
                 f"{len(group.stay_ids):,} stays",
                 stay_ids=np.sort(group.stay_ids),
                 key="group",
@@ -183,6 +183,12 @@ def draw_group(group: Group, judged: Judged, errors: Loss, run_id: str, *, wide:
             height=35 * (min(len(shown), 14 if not wide else 50) + 1) + 3,
             alt=f"Cases of the group {group.name}; the stay number links to its case page",
         )
+
+
+def _whom() -> str:
+    """Which of a run's predictions the page is about, as its URL says."""
+    split = st.query_params.get("part", "test")
+    return f"{split} split" + (" without early deaths" if "without_deaths" in st.query_params else "")
 
 
 def pickable(

@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from cohort_db.stay_filters import Filters
 from dashboard import queries_analysis, queries_results
 from dashboard.cohort_choice import EVERYBODY, members, pick, saved_names, warn_of_result
 from dashboard.cohort_filters import SPLITS
+from dashboard.queries_cohort import browser
 from dashboard.wording import Definition
 
 URL: dict[str, Any] = {"bind": "query-params"}
@@ -29,6 +31,17 @@ class Population:
     split: str
     deaths: str
     cohort: str = EVERYBODY
+
+    def why_empty(self, run_id: str) -> str:
+        """Why nobody is left, in a sentence."""
+        if self.cohort == EVERYBODY:
+            return f"No sample of the {self.split} split has a prediction and a known outcome."
+        found = browser(run_id).counts(Filters(cohort=self.cohort), "split")
+        where = ", ".join(f"{n:,} in {name}" for name, n in found.items())
+        return (
+            f"None of the cohort's stays has a prediction and a known outcome in the {self.split} split. "
+            f"By split its stays are: {where or 'none is in the store'}. Choose another split above."
+        )
 
     @property
     def n(self) -> int:

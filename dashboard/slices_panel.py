@@ -70,7 +70,8 @@ def nearest_in_words(found: Search, facts: tuple[Fact, ...], errors: Loss) -> st
     one = found.nearest
     if one is None:
         return (
-            f"No group of {found.fewest} stays or more can be named by the facts that are searched. Add kinds of facts."
+            f"No group of {found.fewest} stays or more, with as many outside, can be named by the facts searched. "
+            "Lower “Fewest stays”, add kinds of facts, or take a larger split."
         )
     return (
         f"Of {found.n_slices:,} slices “{_words(one, facts)}”, n = {one.n:,}, is nearest to it. {errors.words}: "
@@ -105,6 +106,10 @@ def slice_table(some: tuple[Slice, ...], facts: tuple[Fact, ...], errors: Loss, 
     return pd.DataFrame(rows)
 
 
+def _cut(found: Search) -> str:
+    return f"{found.critical:.1f}" if found.critical < float("inf") else "a value"
+
+
 def promise(found: Search, errors: Loss, depth: int) -> str:
     """What was searched, and what may be believed."""
     drawn = (
@@ -116,7 +121,7 @@ def promise(found: Search, errors: Loss, depth: int) -> str:
     joined = "one fact" if depth == 1 else f"up to {depth} facts"
     return (
         f"{errors.words} {probability(found.error)} over {found.n:,} stays; {found.n_slices:,} slices of {joined} and "
-        f"at least {found.fewest} stays. Listed: t above {found.critical:.1f}, which the largest of all of them "
+        f"at least {found.fewest} stays. Listed: t above {_cut(found)}, which the largest of all of them "
         f"exceeds in 1 of {once} draws {drawn}; so at most 1 in {once} such searches lists anything where there is "
         "nothing. p and the 95 % intervals of the lift (error over that of the rest) hold for all slices at once. A "
         "slice that is worse may just be harder: then the error that its own probabilities foresee is as high. The "

@@ -136,7 +136,7 @@ def test_an_empty_group_is_said_to_be_empty(shown: object) -> None:
 def test_a_search_without_facts_says_what_to_do(shown: object) -> None:
     app = shown()  # type: ignore[operator]
     app.button_group(key="facts").set_value([]).run()
-    assert "Add kinds of facts" in said(app) and not app.exception
+    assert "add kinds of facts" in said(app) and not app.exception
 
 
 @pytest.mark.parametrize(("down", "across"), [("Sex", "Sex"), ("Sex", "Disease group")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cohort_support import FEW, RUN, hold, made_up_stays
+from cohort_support import FEW, FIVE_DAYS, RUN, hold, made_up_stays
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_support import MakeStore, make_store
@@ -14,6 +14,7 @@ from cohort_db.browse import Browser
 from cohort_db.errors import InputMistake
 from cohort_db.stay_filters import Filters
 from cohort_db.store import Store, open_store
+from dashboard.cohort_words import chosen_by
 
 __all__ = ["make_store"]
 WOMEN = Filters(where=("in",), sex=("F",))
@@ -63,7 +64,9 @@ def test_set_operations_are_those_of_sets(first: set[int], second: set[int]) -> 
 def test_a_set_operation_is_defined_by_what_its_two_cohorts_are_today(make_store: MakeStore) -> None:
     store = make_store()
     hold(store, made_up_stays())
-    women, old = (saved.save(store, "x", "a", saved.of_filters(one, RUN)) for one in (WOMEN, OLD))
+    women, old = (
+        saved.save(store, name, "a", saved.of_filters(one, RUN)) for name, one in (("women", WOMEN), ("old", OLD))
+    )
     both = saved.save(store, "both", "a", saved.of_operation("and", women, old))
     frame = made_up_stays()
     chosen = frame["in_cohort"] & (frame["sex"] == "F") & (frame["age_years"] >= 60)
@@ -121,6 +124,33 @@ def test_what_cannot_be_kept_is_refused_and_nothing_is_stored(
     with pytest.raises(InputMistake, match=told):
         saved.save(held, name, author, definition, stay_ids=stay_ids)
     assert len(saved.listed(held, archived=True)) == before
+
+
+def test_two_listed_cohorts_never_share_a_name(make_store: MakeStore) -> None:
+    store = make_store()
+    hold(store, made_up_stays(60))
+    first = saved.save(store, "Women", "a", saved.of_filters(WOMEN, None))
+    with pytest.raises(InputMistake, match="there is a saved cohort named 'Women'"):
+        saved.save(store, " Women ", "b", saved.of_filters(OLD, None))
+    saved.archive(store, first)
+    assert saved.save(store, "Women", "b", saved.of_filters(OLD, None)) != first
+
+
+def test_how_its_stays_were_chosen_is_said_in_words(make_store: MakeStore) -> None:
+    store = make_store()
+    hold(store, made_up_stays())
+    filters = Filters(where=("in",), sex=("F",), split=("train",), error=(0.6, 1.0))
+    women = saved.save(store, "Women", "a", saved.of_filters(filters, RUN))
+    hand = saved.save(store, "By hand", "a", saved.of_list("three odd ones"), stay_ids=saved.members(store, women)[:3])
+    both = saved.save(store, "Both", "a", saved.of_operation("minus", women, hand))
+    names = {women: "Women", hand: "By hand"}
+    told = [chosen_by(saved.get(store, one), FIVE_DAYS, names=names) for one in (women, hand, both)]
+    assert told == [
+        f"Filtered by: In the cohort, train, Women, error 0.60–1.00, as run {RUN} sees them.",
+        "Chosen: three odd ones.",
+        "Of “Women” and “By hand”: in the first, not in the second.",
+    ]
+    assert len(saved.sample_ids(store, hand)) == 3
 
 
 def test_unknown_ids_and_operations_are_mistakes(held: Store) -> None:

@@ -46,7 +46,7 @@ def main() -> None:
     tuned: dict[str, float] = {}
     if run_id is not None:
         tuned = tuned_thresholds(queries_results.fitted(url, revision, run_id)["calibrations"])
-    saved = cohort_asked()
+    saved = cohort_asked(defined)
     facets = Facets(browser, rules, tuned, defined)
     ends = queries_cohort.age_ends(browser)
     age = Scale(*ends, 1, whole=True) if ends else None
@@ -71,7 +71,7 @@ def _count(counted: Tally, words: dict[str, str], age: Scale | None, inside: int
     """Draw how many stays are left, and each filter as a button that removes it."""
     st.html(
         f'<div class="lemof-count" data-testid="cohort-count"><b>{counted.n:,}</b> of {inside + out:,} stays; '
-        f"{inside:,} are in the cohort</div>"
+        f"{inside:,} are in the study cohort</div>"
         '<div class="lemof-phone">The filters are in the panel behind the arrows at the top.</div>'
     )
     if not queries_cohort.counts_are_current(stamp()[0]):

@@ -46,7 +46,7 @@ def main() -> None:
     with about:
         population = choose(url, revision, run["run_id"], definition_of(run))
     if population.frame.empty:
-        st.info(f"No sample of the {population.split} split has a prediction and a known outcome.")
+        st.info(population.why_empty(run["run_id"]))
         st.stop()
     with asked:
         judged, settings = _controls(url, revision, run["run_id"], population)

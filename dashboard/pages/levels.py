@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import population, queries_levels, queries_results
+from dashboard.cohort_choice import EVERYBODY
 from dashboard.level_group_panel import draw_groups
 from dashboard.level_judge_panel import draw_judges
 from dashboard.level_panels import draw_modalities
@@ -50,6 +51,9 @@ def main() -> None:
     with right:
         scale = _scale()
     in_sample_banner(run, shown.split)
+    if not shown.n and shown.cohort != EVERYBODY:
+        st.info(shown.why_empty(run_id))
+        st.stop()
     _of_population(url, revision, run, shown, scale, fitted)
     draw_seeds(url, revision, run, queries_results.runs(url, revision))
     decision = run["config"].get("decision", {})

@@ -65,7 +65,7 @@ def main() -> None:
     if worth:
         st.caption(worth)
     if people.frame.empty:
-        st.info(f"No sample of the {people.split} split has a prediction and a known outcome.")
+        st.info(people.why_empty(run_id))
         st.stop()
     key = queries_performance.key_of(people, url, revision, run_id)
     if people.cohort == EVERYBODY:

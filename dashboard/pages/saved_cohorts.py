@@ -12,9 +12,10 @@ from dashboard import queries_cohort
 from dashboard.cohort_return import COHORT
 from dashboard.cohort_save import save_button, standing
 from dashboard.cohort_versus import draw_versus
+from dashboard.cohort_words import chosen_by
 from dashboard.provenance import footer, no_cohort, style
 from dashboard.session import TASK, banners, selected_run, stamp, the_store
-from dashboard.wording import literal
+from dashboard.wording import Definition, literal
 
 BROWSER = "dashboard/pages/cohort.py"
 
@@ -37,24 +38,27 @@ def main() -> None:
         st.page_link(BROWSER, label="Filter the stays →")
         return
     names: dict[str, str] = dict(zip(found["cohort_id"], found["name"], strict=True))
-    _list(found, run["run_id"] if run else None)
+    _list(found, run["run_id"] if run else None, defined)
     draw_versus(names, run, defined)
     st.subheader("Combine two into a third")
     _combine(names)
     footer(run)
 
 
-def _list(found: pd.DataFrame, run_id: str | None) -> None:
+def _list(found: pd.DataFrame, run_id: str | None, defined: Definition) -> None:
     """Draw one row per cohort: its name as a link, n, who and when, how it was chosen, how it stands today."""
     of_run = {"run": run_id} if run_id else {}
+    names: dict[str, str] = dict(zip(found["cohort_id"], found["name"], strict=True))
     for row in found.to_dict("records"):
         saved = saved_cohorts.SavedCohort(**{**row, "note": row["note"], "archived_at": _moment(row["archived_at"])})
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"cohort-{saved.cohort_id}"):
             link = {COHORT: saved.cohort_id} | of_run
             st.page_link(BROWSER, label=f"**{literal(saved.name)}**", query_params=link, width="content")
-            note = f" {literal(saved.note)}" if saved.note else ""
+            note = f" “{literal(saved.note)}”." if saved.note else ""
             when = f"{literal(saved.author)}, {saved.created_at:%Y-%m-%d %H:%M} UTC."
-            st.caption(f"n = {saved.n:,}. {when}{note} {_chosen_by(saved, found)} {standing(saved)}")
+            st.caption(
+                f"n = {saved.n:,}. {when}{note} {literal(chosen_by(saved, defined, names=names))} {standing(saved)}"
+            )
             back = saved.archived_at is not None
             st.button(
                 "List again" if back else "Archive",
@@ -69,24 +73,6 @@ def _list(found: pd.DataFrame, run_id: str | None) -> None:
 
 def _moment(value: Any) -> Any:
     return None if pd.isna(value) else value
-
-
-def _chosen_by(saved: saved_cohorts.SavedCohort, found: pd.DataFrame) -> str:
-    """How the members were chosen, in a sentence."""
-    definition = saved.definition
-    if definition["kind"] == "list":
-        return f"Chosen: {literal(definition['words'])}."
-    if definition["kind"] == "operation":
-        names = dict(zip(found["cohort_id"], found["name"], strict=True))
-        first, second = (f"“{literal(names.get(one, one))}”" for one in definition["of"])
-        return {
-            "and": f"In both {first} and {second}.",
-            "or": f"In {first} or {second}.",
-            "minus": f"In {first}, not in {second}.",
-        }[definition["operation"]]
-    asked = ", ".join(definition["filters"])
-    of_run = f" as run {definition['run_id']} sees them" if definition["run_id"] else ""
-    return f"Filtered by {asked}{of_run}." if asked else "All stays."
 
 
 def _combine(names: dict[str, str]) -> None:

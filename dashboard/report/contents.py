@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ from cohort_db import read, read_analysis, read_results, saved_cohorts
 from cohort_db.data_hash import data_hash
 from cohort_db.errors import InputMistake
 from cohort_db.store import Store
+from dashboard.cohort_words import chosen_by
 from dashboard.data_worth import data_warnings, worth_of_numbers
 from dashboard.model_card import card_of, differences
 from dashboard.model_card_checklist import NAMES, filled
@@ -103,8 +104,20 @@ def of_cohort(store: Store, run_id: str, cohort_id: str, split: str = "test") ->
 
     Raises: UnknownCohort, and what `contents` raises.
     """
-    name = saved_cohorts.get(store, cohort_id).name
-    return contents(store, run_id, split, saved_cohorts.sample_ids(store, cohort_id), f"Saved cohort “{name}”")
+    saved = saved_cohorts.get(store, cohort_id)
+    made = contents(store, run_id, split, saved_cohorts.sample_ids(store, cohort_id), f"Saved cohort “{saved.name}”")
+    how = chosen_by(saved, definition_of(read_results.run(store, run_id)))
+    when = f"Saved by {saved.author} on {saved.created_at:%Y-%m-%d} with {saved.n:,} stays, id {cohort_id}."
+    text = [how, when, *([saved.note] if saved.note else [])]
+    return replace(
+        made,
+        title=f"{made.title}, cohort “{saved.name}” alone",
+        warnings=[
+            *made.warnings,
+            f"These numbers are of the saved cohort “{saved.name}” alone, not of the run's test.",
+        ],
+        sections=[Section(f"Saved cohort “{saved.name}”", text), *made.sections],
+    )
 
 
 def _judged(store: Store, run: dict[str, Any], split: str, sample_ids: Sequence[str] | None) -> Judged:

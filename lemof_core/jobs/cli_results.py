@@ -24,7 +24,7 @@ def export(
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a run into a folder: weights and metrics for another store, or with --format tables for any program."""
+    """Write a run into a folder: weights and metrics for another store, or its tables with --format parquet or csv."""
     from lemof_core.jobs import export as job
 
     what: dict[str, Any] = {"task": task, "audit": audit, "saliency": saliency, "weights": weights}
