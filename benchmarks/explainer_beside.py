@@ -80,7 +80,7 @@ def measure_theirs(home: Path, python: Path) -> dict[str, Any]:
             page.goto(url)
             page.locator(PLOT).first.wait_for(timeout=300_000)
             first = time.perf_counter() - start
-            page.get_by_text("Individual Predictions", exact=True).first.click()
+            page.locator(".tab, [role=tab]").filter(has_text="Individual Predictions").first.click()
             page.wait_for_timeout(2000)
             settle(page)
             times = [next_one(page) for _ in range(N_SWITCHES + 1)][1:]
