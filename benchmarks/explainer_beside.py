@@ -71,7 +71,7 @@ def measure_ours(env: dict[str, str]) -> dict[str, Any]:
 
 
 def measure_theirs(home: Path, python: Path) -> dict[str, Any]:
-    """The same of explainerdashboard: its first tab, and "Random Index" on its tab of individual predictions."""
+    """The same of explainerdashboard: its first tab, and a random stay on its tab of individual predictions."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "predictions.csv"
         n = write_predictions(home, file)
@@ -128,7 +128,7 @@ def settle(page: Page) -> None:
 def next_one(page: Page) -> float:
     """Seconds from asking for another stay until the page is at rest."""
     start = time.perf_counter()
-    page.get_by_role("button", name="Random Index").first.click()
+    page.get_by_role("button", name="Random Stay_id").first.click()
     page.wait_for_timeout(30)
     settle(page)
     return time.perf_counter() - start
