@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 from case_at_scale import resident_mb, server_pid, spread
-from side_by_side import RESULTS, machine, report
+from side_by_side import machine, report
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -49,7 +49,7 @@ def main() -> None:
     found |= in_the_browser(arguments.home)
     name = f"cohort_at_scale_{n_stays}"
     print(found, file=sys.stderr)
-    report(name, found | {"results": str(RESULTS.name)})
+    report(name, found)
 
 
 def questions(store: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -21,7 +21,15 @@ def saved_names() -> dict[str, str]:
     return dict(zip(found["cohort_id"], found["name"], strict=True))
 
 
-def pick(place: Any, label: str, key: str, offered: dict[str, str], default: str) -> str:
+def pick(
+    place: Any,
+    label: str,
+    key: str,
+    offered: dict[str, str],
+    default: str,
+    *,
+    width: Literal["stretch"] | int = "stretch",
+) -> str:
     """A cohort is chosen; the URL names it by id under `key`.
 
     The widget holds names, which do not belong into a link, so that the URL is written by hand and not by Streamlit.
@@ -37,7 +45,8 @@ def pick(place: Any, label: str, key: str, offered: dict[str, str], default: str
         st.query_params[key] = st.session_state[f"pick-{key}"]
 
     st.session_state[f"pick-{key}"] = asked  # the URL has the last word: Back and a link move the widget too
-    place.selectbox(label, list(offered), format_func=offered.__getitem__, key=f"pick-{key}", on_change=move)
+    shown: dict[str, Any] = {"format_func": offered.__getitem__, "key": f"pick-{key}", "width": width}
+    place.selectbox(label, list(offered), on_change=move, **shown)
     return asked
 
 

@@ -69,7 +69,7 @@ def choose(url: str, revision: str, run_id: str, defined: Definition) -> Populat
             **URL,
         )
         names = {EVERYBODY: "Everybody"} | saved_names()
-        cohort = pick(st, "Among", "among", names, EVERYBODY) if len(names) > 1 else EVERYBODY
+        cohort = pick(st, "Among", "among", names, EVERYBODY, width=200) if len(names) > 1 else EVERYBODY
     warn_of_result(names, cohort)
     frame = queries_analysis.analysed(url, revision, run_id, str(split or splits[0]))
     if without:
