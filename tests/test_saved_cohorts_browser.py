@@ -143,7 +143,7 @@ def test_when_the_data_changed_both_counts_are_shown(server: str, page: Page, st
 
 def test_an_unknown_cohort_shows_nobody(server: str, page: Page) -> None:
     open_at(page, f"{server}/cohort?cohort=nosuchcohort")
-    expect(page.get_by_text("this store does not hold", exact=False)).to_be_visible()
+    expect(page.get_by_text("The link names a cohort that is not here")).to_be_visible()
     assert page.get_by_test_id("stDataFrame").count() == 0
 
 
