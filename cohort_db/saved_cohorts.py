@@ -29,7 +29,7 @@ from cohort_db.store import Store, insert_frame, insert_new
 
 OPERATIONS = {"and": "in both", "or": "in either", "minus": "in the first, not in the second"}
 LONGEST_NAME = 120
-_DEEPEST = 20  # set operations inside set operations
+DEEPEST = 20  # set operations inside set operations
 
 
 class UnknownCohort(UnknownId):
@@ -181,7 +181,7 @@ def now(
         return None
     if definition["kind"] == "filters":
         return np.sort(Browser(store, definition["run_id"], task).stay_ids(filters_of(definition)))
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         raise InputMistake("the set operations of this cohort are nested too deeply")
     known = {} if known is None else known
     for cohort_id in definition["of"]:

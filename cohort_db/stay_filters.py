@@ -26,7 +26,6 @@ VERDICTS = ("hit", "false", "miss", "calm")
 FIXED: dict[str, tuple[str, ...]] = {
     "sex": SEXES, "race": RACE_GROUPS, "quality": QUALITIES, "outcome": OUTCOMES, "split": SPLITS,
 }  # fmt: skip
-ORDERS = ("id", "p_high", "p_low", "error", "old", "young")
 OF_RUN = frozenset({"split", "p", "error", "verdict"})
 ORDERS_OF_RUN = frozenset({"p_high", "p_low", "error"})
 _LONGEST_ID = 18  # digits that fit a stored whole number

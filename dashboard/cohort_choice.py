@@ -12,7 +12,6 @@ from dashboard.session import TASK, cached_store, the_store
 
 EVERYBODY = "everybody"
 _RESULTS = frozenset({"p", "error", "verdict", "outcome"})
-_DEEPEST = 20
 
 
 def saved_names() -> dict[str, str]:
@@ -61,7 +60,7 @@ def members(url: str, cohort: str) -> np.ndarray:
 
 def chosen_by_result(cohort: str, depth: int = 0) -> bool:
     """Whether the cohort is defined by predictions or outcomes, itself or through what it was combined of."""
-    if cohort == EVERYBODY or depth > _DEEPEST:
+    if cohort == EVERYBODY or depth > saved_cohorts.DEEPEST:
         return False
     definition = saved_cohorts.get(the_store(), cohort).definition
     if definition["kind"] == "operation":

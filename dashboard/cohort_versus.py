@@ -25,8 +25,7 @@ from dashboard.report.parts import FEWEST
 from dashboard.session import stamp, stays_stamp
 from dashboard.threshold_paths import thresholds_of, tuned_thresholds
 from dashboard.wording import Definition, estimate, literal, signed
-from lemof_core.evaluation.metrics import estimates
-from lemof_core.evaluation.stratified import draws_while_waiting
+from lemof_core.evaluation.metrics import draws_while_waiting, estimates
 
 METRICS = {
     "auroc": "AUROC",

@@ -12,8 +12,9 @@ from dashboard.compare_pairs import Pair, cuts_in_words
 from dashboard.compare_words import METRIC_WORDS, UNCLEAR, equals, gap, signed_3, who_is_better
 from dashboard.plain_table import plain_table
 from dashboard.wording import estimate
-from lemof_core.evaluation.comparison import Paired, Scored, compare, n_draws_for
+from lemof_core.evaluation.comparison import Paired, Scored, compare
 from lemof_core.evaluation.delong import AurocDifference, delong
+from lemof_core.evaluation.metrics import draws_while_waiting
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
 SHARES = ("auroc", "auprc", "acc", "sensitivity", "specificity", "ppv", "npv")  # from 0 to 1, higher is better
@@ -51,10 +52,10 @@ def draw_metrics(pair: Pair, revision: str) -> None:
         for name, side, cuts in (("A", "a", pair.cuts.first), ("B", "b", pair.cuts.second))
     )
     st.caption(
-        f"n = {pair.n:,}, {pair.events:,} long. 95 % intervals from {n_draws_for(pair.n):,} draws of patients, the "
-        f"same for both runs and all metrics; not adjusted for their number: of twenty, one misses by chance. Alarms: "
-        f"{at}. Net benefit: both runs at {pair.cuts.common:.2f}. No run is fitted anew in a draw: the noise of "
-        "training is not in the intervals."
+        f"n = {pair.n:,}, {pair.events:,} long. 95 % intervals from {draws_while_waiting(pair.n):,} draws of patients, "
+        f"the same for both runs and all metrics; not adjusted for their number: of twenty, one misses by chance. "
+        f"Alarms: {at}. Net benefit: both runs at {pair.cuts.common:.2f}. No run is fitted anew in a draw: the "
+        "noise of training is not in the intervals."
     )
 
 

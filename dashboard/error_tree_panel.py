@@ -20,7 +20,7 @@ _INDENT = "\u2003"
 
 def draw_tree(judged: Judged, errors: Loss, settings: Settings) -> None:
     """The tree stands with the root on top, or why it has no split."""
-    nodes, facts = queries_errors.tree(*settings.cache_key, settings.kind, settings.kinds, settings.fewest, judged)
+    nodes, facts = queries_errors.tree(settings.cache_key, settings.kind, settings.kinds, settings.fewest, judged)
     st.subheader(title(nodes))
     if len(nodes) == 1:
         st.info(why_bare(nodes[0], len(facts), settings.fewest, errors))

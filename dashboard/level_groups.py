@@ -9,6 +9,7 @@ from dashboard.level_tables import MODALITIES, interval_3, number_3
 from dashboard.strata import EVERYBODY
 from dashboard.wording import Definition
 from lemof_core.evaluation.group_means import FEWEST, GroupMeans
+from lemof_core.evaluation.strata import disease_members
 
 BY = {"disease": "Disease group", "outcome": "Outcome", "both": "Disease and outcome"}
 SHOWN_AS = {"size": "Size: mean |φ|", "direction": "Direction: mean φ"}
@@ -40,13 +41,9 @@ def memberships(frame: pd.DataFrame, by: str, defined: Definition) -> pd.DataFra
 
 
 def _diseases(joined: pd.Series) -> dict[str, np.ndarray]:
-    """Group -> who has it (N,); by the few different texts, not row by row."""
-    texts = joined.astype("category")
-    parts = [set(str(text).split(", ")) - {""} for text in texts.cat.categories]
-    codes = texts.cat.codes.to_numpy()
-    found = {name: np.array([name in part for part in parts])[codes] for name in sorted(set().union(*parts))}
-    without = np.array([not part for part in parts], dtype=bool)[codes] if parts else np.empty(0, dtype=bool)
-    return found | ({"none of the groups": without} if without.any() else {})
+    """Group -> who has it (N,), those with none last."""
+    without = (joined == "").to_numpy(bool)
+    return disease_members(joined) | ({"none of the groups": without} if without.any() else {})
 
 
 def group_rows(means: GroupMeans, labels: list[str]) -> pd.DataFrame:

@@ -31,6 +31,10 @@ VOICE_WORDS = {
 }
 
 
+# Store URL, revision, run, fingerprint of the population, (path, threshold) each.
+Key = tuple[str, str, str, str, tuple[tuple[str, float], ...]]
+
+
 @dataclass(frozen=True)
 class Judged:
     """The predictions of a population (N rows) and everything that errors are looked at by.
@@ -63,11 +67,9 @@ def fingerprint(frame: pd.DataFrame) -> str:
 
 # Shared by all sessions and changed by nobody: as data it would be copied on every rerun.
 @st.cache_resource(max_entries=3, show_spinner=False)
-def judged(
-    url: str, revision: str, run_id: str, of: str, thresholds: tuple[tuple[str, float], ...], _frame: pd.DataFrame
-) -> Judged:
-    """The population held against the thresholds, (path, threshold) each; `of` is its fingerprint."""
-    alarm = alarms(_frame, dict(thresholds))
+def judged(key: Key, _frame: pd.DataFrame) -> Judged:
+    """The population held against the thresholds of the key."""
+    alarm = alarms(_frame, dict(key[-1]))
     both = np.flatnonzero((_frame["path"] == "both").to_numpy())
     voices = voices_of(_frame.iloc[both], alarm[both]) if len(both) else None
     facts = facts_of(_frame)
@@ -93,11 +95,7 @@ def _verdicts(voices: Voices, y: np.ndarray, both: np.ndarray, n: int) -> Facts:
 
 @st.cache_data(max_entries=32, show_spinner="Searching for slices")
 def search(
-    url: str,
-    revision: str,
-    run_id: str,
-    of: str,
-    thresholds: tuple[tuple[str, float], ...],
+    key: Key,
     kind: str,
     kinds: tuple[str, ...],
     depth: int,
@@ -117,11 +115,7 @@ def search(
 
 @st.cache_data(max_entries=32, show_spinner="Growing the tree")
 def tree(
-    url: str,
-    revision: str,
-    run_id: str,
-    of: str,
-    thresholds: tuple[tuple[str, float], ...],
+    key: Key,
     kind: str,
     kinds: tuple[str, ...],
     fewest: int,

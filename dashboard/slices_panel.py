@@ -26,7 +26,7 @@ def draw_slices(judged: Judged, errors: Loss, settings: Settings) -> None:
         st.info(why)
         return
     found, facts = queries_errors.search(
-        *settings.cache_key, settings.kind, settings.kinds, settings.depth, settings.fewest, settings.rank, judged
+        settings.cache_key, settings.kind, settings.kinds, settings.depth, settings.fewest, settings.rank, judged
     )
     st.subheader(title(found))
     if found.found:

@@ -22,8 +22,9 @@ def opened(page: Page, url: str, **query: object) -> Page:
     """The page is at rest on the case that the query names."""
     asked = "&".join(f"{name}={value}" for name, value in query.items())
     page.goto(f"{url}/case?{asked}")
-    # At rest is also a page whose first run has not begun: the row of depths, an error or the question come last.
-    page.wait_for_selector(".st-key-depth, [data-testid=stAlert], .st-key-jump_to", state="attached")
+    # At rest is also a page whose first run has not begun: the row of depths, an error or the question come
+    # last; and the row may stand before the script that draws its buttons has come.
+    page.wait_for_selector(".st-key-depth button, [data-testid=stAlert], .st-key-jump_to", state="attached")
     idle(page)
     # The keys act as soon as their script has come, which may be after the page is at rest.
     page.wait_for_function("() => !document.querySelector('.st-key-case-keys') || document.body.dataset.caseKeys")

@@ -9,6 +9,7 @@ import pytest
 from pages_support import RUN, PagesStores, score_all
 
 from cohort_db.store import open_store
+from lemof_core.evaluation.confusion import Confusion
 from lemof_core.jobs.evaluate import evaluate
 
 
@@ -22,3 +23,8 @@ def all_test(pages_stores: PagesStores, tmp_path_factory: pytest.TempPathFactory
     evaluate(store, RUN)
     store.close()
     return home
+
+
+def cost_per_100(at: Confusion, ratio: float) -> float:
+    """ratio * misses + false alarms, per 100 stays: counted from the matrix, apart from the code under test."""
+    return 100 * (ratio * at.miss + at.false) / at.n

@@ -17,9 +17,10 @@ from store_support import MakeStore, make_sqlite, make_store
 
 from cohort_db import browse, facets
 from cohort_db.browse import BINS, CODED, Browser
-from cohort_db.stay_filters import ECG, ORDERS, SPLITS, Filters
+from cohort_db.stay_filters import ECG, SPLITS, Filters
 from cohort_db.store import Store, open_store
 from cohort_db.tally import FACETS, tally
+from dashboard.cohort_filters import SORTS
 
 __all__ = ["make_sqlite", "make_store"]
 
@@ -167,7 +168,7 @@ def test_the_four_verdicts_are_the_confusion_matrix_at_each_paths_own_threshold(
     assert counts == matrix.ravel().tolist()
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", SORTS)
 def test_every_order_keeps_every_stay_and_breaks_ties_by_id(browser: Browser, order: str) -> None:
     frame = made_up_stays().set_index("stay_id")
     ordered = frame.loc[browser.stay_ids(Filters(), order)].reset_index()
@@ -188,7 +189,7 @@ def test_every_order_keeps_every_stay_and_breaks_ties_by_id(browser: Browser, or
     assert np.isnan([value for value, _ in values[len(known) :]]).all(), "what has no such quantity comes last"
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", SORTS)
 @pytest.mark.parametrize("filters", [Filters(), Filters(sex=("F",), p=(0.2, 0.9)), Filters(split=("test",))])
 def test_pages_put_together_are_the_whole_list(browser: Browser, filters: Filters, order: str) -> None:
     pages = [browser.page(filters, order, offset=start, limit=37) for start in range(0, 200, 37)]

@@ -15,9 +15,8 @@ from lemof_core.evaluation.comparison import (
     Scored,
     compare,
     draws,
-    n_draws_for,
 )
-from lemof_core.evaluation.metrics import bootstrap_weights, estimates, paired_difference
+from lemof_core.evaluation.metrics import bootstrap_weights, draws_while_waiting, estimates, paired_difference
 from lemof_core.evaluation.net_benefit import net_benefit
 
 CUT = 0.4
@@ -170,4 +169,4 @@ def test_a_threshold_without_odds_is_refused(cut: float) -> None:
 
 
 def test_large_cohorts_get_fewer_draws() -> None:
-    assert n_draws_for(10_000) == 1000 > n_draws_for(100_000) >= 200
+    assert draws_while_waiting(10_000) == 1000 > draws_while_waiting(100_000) >= 200

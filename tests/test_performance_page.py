@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 from pages_support import RUN, THRESHOLD, PagesStores, open_page, pages_stores, said
-from performance_support import all_test
+from performance_support import all_test, cost_per_100
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from cohort_db import read_analysis, read_results
@@ -19,7 +19,6 @@ from cohort_db.results import replace_metrics
 from cohort_db.store import open_store
 from dashboard.wording import estimate
 from lemof_core.evaluation.confusion import confusion
-from lemof_core.evaluation.cost import cost_per_100
 from lemof_core.evaluation.cuts import CUTS
 from lemof_core.evaluation.prevalence import reweighted
 

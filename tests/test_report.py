@@ -27,7 +27,7 @@ from dashboard.report.html_page import html
 from dashboard.report.parts import Picture, Report, Section, Table
 from dashboard.report.pdf_document import pdf
 from dashboard.threshold_paths import tuned_thresholds
-from lemof_core.evaluation.stratified import draws_while_waiting
+from lemof_core.evaluation.metrics import draws_while_waiting
 from lemof_core.jobs.cli import main
 
 __all__ = ["pages_stores"]

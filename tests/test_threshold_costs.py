@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from performance_support import cost_per_100
 from scipy.special import expit, logit
 from sklearn.metrics import confusion_matrix
 from statsmodels.stats.proportion import proportion_confint
 
 from lemof_core.evaluation.confusion import Confusion, confusion
-from lemof_core.evaluation.cost import cheapest, cost_interval, cost_per_100, ratio_in_use, threshold_in_theory
+from lemof_core.evaluation.cost import cheapest, cost_interval, ratio_in_use, threshold_in_theory
 from lemof_core.evaluation.cuts import CUTS, cut_counts, drawn_cut_counts
 from lemof_core.evaluation.draws import drawn_counts
 from lemof_core.evaluation.metrics import bootstrap_weights

@@ -34,25 +34,7 @@ def forest(
     figure = go.Figure()
     for chosen, color in ((known & strong.astype(bool), ACCENT), (known & ~strong.astype(bool), CONTEXT)):
         some = rows[chosen]
-        figure.add_trace(
-            go.Scatter(
-                x=some["value"],
-                y=some.index,
-                error_x={
-                    "type": "data",
-                    "array": (some["hi"] - some["value"]).fillna(0),
-                    "arrayminus": (some["value"] - some["lo"]).fillna(0),
-                    "color": color,
-                    "thickness": 1.5,
-                    "width": 0,
-                },
-                text=some["label"],
-                customdata=told[chosen],
-                mode="markers",
-                marker={"color": color, "size": 8, "symbol": "square"},
-                hovertemplate="%{text}: %{customdata[0]}<extra></extra>",
-            )
-        )
+        figure.add_trace(_marks(some, told[chosen], color))
     for value, dash in ((reference, "solid"), (overall, "dot")):
         if value is not None:
             figure.add_vline(x=value, line={"color": CONTEXT, "width": 1, "dash": dash}, layer="below")
@@ -73,6 +55,27 @@ def forest(
     )
     figure.update_xaxes(title={"text": x_title, "standoff": 8}, range=_range(rows, reference, at_most))
     return figure
+
+
+def _marks(some: pd.DataFrame, told: pd.DataFrame, color: str) -> go.Scatter:
+    """The dots of some rows with their intervals; told: what a dot says and what a click on it tells."""
+    return go.Scatter(
+        x=some["value"],
+        y=some.index,
+        error_x={
+            "type": "data",
+            "array": (some["hi"] - some["value"]).fillna(0),
+            "arrayminus": (some["value"] - some["lo"]).fillna(0),
+            "color": color,
+            "thickness": 1.5,
+            "width": 0,
+        },
+        text=some["label"],
+        customdata=told,
+        mode="markers",
+        marker={"color": color, "size": 8, "symbol": "square"},
+        hovertemplate="%{text}: %{customdata[0]}<extra></extra>",
+    )
 
 
 def _range(rows: pd.DataFrame, reference: float | None, at_most: tuple[float, float] | None) -> list[float] | None:

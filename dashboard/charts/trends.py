@@ -57,7 +57,7 @@ def trends_figure(
     spacing = (window[1] - window[0]) / _LETTERS
     traces: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
-    notes = [note(0, y, f"<b>{html.escape(text)}</b>", color=CONTEXT, yanchor="middle") for y, text in sheet.groups]
+    notes = _group_names(sheet)
     layout: dict[str, Any] = {}
     largest = max((abs(row.attribution) for row in rows if row.attribution is not None), default=0.0)
     for number, (row, domain) in enumerate(zip(rows, sheet.domains, strict=True), start=1):
@@ -84,12 +84,18 @@ def trends_figure(
     margin = {"l": LEFT_PX, "r": RIGHT_PX, "t": TOP_PX, "b": BOTTOM_PX}
     laid_out(figure, height=sheet.height, hovermode="closest", dragmode="zoom", margin=margin, barmode="overlay")
     figure.update_layout(uirevision=revision)
-    step = next((step for most, step in _STEPS if window[1] - window[0] <= most), 24)
-    figure.update_xaxes(
-        range=list(window), minallowed=full[0], maxallowed=full[1], anchor=lowest, dtick=step,
-        title="Hours from ICU admission",
-    )  # fmt: skip
+    figure.update_xaxes(_hours_axis(window, full), anchor=lowest)
     return figure
+
+
+def _hours_axis(window: tuple[float, float], full: tuple[float, float]) -> dict[str, Any]:
+    step = next((step for most, step in _STEPS if window[1] - window[0] <= most), 24)
+    ends = {"range": list(window), "minallowed": full[0], "maxallowed": full[1]}
+    return ends | {"dtick": step, "title": "Hours from ICU admission"}
+
+
+def _group_names(sheet: _Sheet) -> list[dict[str, Any]]:
+    return [note(0, y, f"<b>{html.escape(text)}</b>", color=CONTEXT, yanchor="middle") for y, text in sheet.groups]
 
 
 def _measured(rows: Sequence[TrendRow], n_lanes: int) -> _Sheet:

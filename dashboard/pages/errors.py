@@ -65,7 +65,7 @@ def _controls(url: str, revision: str, run_id: str, population: Population) -> t
         thresholds = tuple(sorted(choose_thresholds(population.frame, tuned).items()))
         kinds, depth, fewest, rank = choose_search(population.n)
     key = (url, revision, run_id, queries_errors.fingerprint(population.frame), thresholds)
-    judged = queries_errors.judged(*key, population.frame)
+    judged = queries_errors.judged(key, population.frame)
     return judged, Settings(kind, kinds, depth, fewest, rank, key)
 
 

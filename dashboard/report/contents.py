@@ -24,7 +24,7 @@ from dashboard.report.parts import FEWEST, Report, Section, Table
 from dashboard.split_use import in_sample
 from dashboard.threshold_paths import tuned_thresholds
 from dashboard.wording import RESEARCH_USE, Definition, definition_of, recipe
-from lemof_core.evaluation.stratified import draws_while_waiting
+from lemof_core.evaluation.metrics import draws_while_waiting
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lemof_core.evaluation.stratified import draws_while_waiting, stratified
+from dashboard.threshold_paths import thresholds_of
+from lemof_core.evaluation.metrics import draws_while_waiting
+from lemof_core.evaluation.stratified import stratified
 
 
 def group_metrics(
@@ -22,6 +24,6 @@ def group_metrics(
         thresholds: path -> its tuned cut; a path without one is absent.
         n_by_split: of the run.
     """
-    cuts = frame["path"].astype(object).map(dict(thresholds)).to_numpy(float)
+    cuts = thresholds_of(frame["path"], dict(thresholds))
     rows = stratified(frame, cuts, n_by_split, n_draws=draws_while_waiting(len(frame)))
     return pd.DataFrame(rows).astype({"value": float, "lo": float, "hi": float})

@@ -8,12 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
 
 from lemof_core.evaluation.delong import components
-from lemof_core.evaluation.metrics import MIN_EVENTS
-
-_Z_95 = float(norm.ppf(0.975))
+from lemof_core.evaluation.metrics import MIN_EVENTS, Z_95
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Auroc:
         if np.isnan(self.value) or len(subjects) < 2:
             return np.nan, np.nan
         of_patient = np.bincount(of, weights=self.influence)
-        wide = _Z_95 * float(np.sqrt((of_patient**2).sum()))
+        wide = Z_95 * float(np.sqrt((of_patient**2).sum()))
         return self.value - wide, self.value + wide
 
 

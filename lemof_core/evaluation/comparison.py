@@ -15,9 +15,10 @@ from statsmodels.stats.proportion import proportion_confint
 from lemof_core.evaluation.metrics import (
     DRAWS_AT_ONCE,
     MIN_EVENTS,
-    N_DRAWS,
     Estimate,
     calibration_lines,
+    draws_while_waiting,
+    log_losses,
     weighted_auprc,
     weighted_auroc,
 )
@@ -31,8 +32,6 @@ METRICS = (*RANKING, *FORECAST, *CALIBRATION, *ALARM, "net_benefit")
 HIGHER_IS_BETTER = {"auroc", "auprc", "acc", "sensitivity", "specificity", "ppv", "npv", "net_benefit"}
 LOWER_IS_BETTER = {"brier", "log_loss"}
 N_LINES = 200  # draws of the calibration line, as in `metrics.estimates`
-_LARGE = 20_000  # samples: above, FEW_DRAWS keep a page waiting for seconds and not minutes
-FEW_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,6 @@ class Paired:
     alike: bool = False
 
 
-def n_draws_for(n: int) -> int:
-    """Return how many draws a page can wait for with n samples."""
-    return N_DRAWS if n <= _LARGE else FEW_DRAWS
-
-
 def draws(subject_ids: np.ndarray, n_draws: int, *, seed: int = 0) -> Iterator[np.ndarray]:
     """Yield the rows of `metrics.bootstrap_weights`, (at most DRAWS_AT_ONCE, N) at a time: all of them fill memory."""
     subjects, index = np.unique(subject_ids, return_inverse=True)
@@ -94,7 +88,7 @@ def compare(
 
     Args:
         y: (N,) 0 and 1; subject_ids: (N,) whom the samples are of; threshold: a probability in (0, 1).
-        n_draws: of the bootstrap; `n_draws_for(N)` by default.
+        n_draws: of the bootstrap; `draws_while_waiting(N)` by default.
     Raises: ValueError for a threshold outside (0, 1), which has no odds.
     """
     if not 0 < threshold < 1:
@@ -106,7 +100,7 @@ def compare(
     value = [model.values(np.ones((1, n))) for model in both]
     chunks: list[list[dict[str, np.ndarray]]] = [[], []]
     done = 0
-    for weights in draws(subject_ids, n_draws or n_draws_for(n)):
+    for weights in draws(subject_ids, n_draws or draws_while_waiting(n)):
         for model, parts in zip(both, chunks, strict=True):
             parts.append(model.values(weights, n_lines=max(N_LINES - done, 0)))
         done += len(weights)
@@ -188,11 +182,10 @@ _HELD_AGAINST = {
 def _ratios(y: np.ndarray, p: np.ndarray, alarm: np.ndarray, threshold: float) -> dict[str, tuple[np.ndarray, ...]]:
     """Return name -> (numerator (N,), denominator (N,)): the metric is the quotient of their weighted sums."""
     one, said = np.ones(len(y)), alarm.astype(float)
-    sure = np.clip(p, np.finfo(float).eps, 1 - np.finfo(float).eps)  # as scikit-learn's log_loss does
     acts = (p >= threshold).astype(float)
     return {
         "brier": ((p - y) ** 2, one),
-        "log_loss": (-y * np.log(sure) - (1 - y) * np.log1p(-sure), one),
+        "log_loss": (log_losses(y, p), one),
         "o_e": (y, p),
         "acc": ((said == y).astype(float), one),
         "sensitivity": (said * y, y),

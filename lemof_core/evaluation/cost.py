@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lemof_core.evaluation.confusion import Confusion, Interval
+from lemof_core.evaluation.confusion import Interval
 from lemof_core.evaluation.cuts import CUTS, CutCounts
 from lemof_core.evaluation.draws import drawn_counts
 from lemof_core.evaluation.metrics import MIN_EVENTS, N_DRAWS
@@ -50,15 +50,13 @@ def cheapest(here: CutCounts, drawn: CutCounts, ratio: float) -> Cheapest | None
     return Cheapest(cut, min(float(low), cut), max(float(high), cut), 100 * float(own[best] / here.n[0]))
 
 
-def cost_per_100(at: Confusion, ratio: float) -> float:
-    """ratio * misses + false alarms, per 100 stays, in units of a false alarm."""
-    return 100 * (ratio * at.miss + at.false) / at.n
-
-
 def cost_interval(
     y: np.ndarray, alarm: np.ndarray, subject_ids: np.ndarray, ratio: float, *, n_draws: int = N_DRAWS
 ) -> Interval:
-    """`cost_per_100` of these alarms with its 95 % patient-bootstrap interval; y, alarm, subject_ids (N,), N > 0."""
+    """ratio * misses + false alarms, per 100 stays and in false alarms, with the 95 % patient-bootstrap interval.
+
+    Args: y, alarm, subject_ids: (N,), N > 0.
+    """
     price = 100 * np.array([0.0, 1.0, ratio, 0.0])  # calm, false, miss, hit
     cell = 2 * (y == 1) + alarm.astype(int)
     drawn = drawn_counts(cell, subject_ids, 4, n_draws=n_draws)

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from lemof_core.evaluation.metrics import MIN_EVENTS
-
-Z_95 = 1.959963984540054
+from lemof_core.evaluation.metrics import MIN_EVENTS, Z_95
 
 
 @dataclass(frozen=True)

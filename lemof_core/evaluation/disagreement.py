@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
-from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
+
+from lemof_core.evaluation.verdict_changes import mcnemar_p
 
 LEVELS = ("ecg_1", "ecg_2", "ecg_3", "ehr_1", "ehr_2", "ehr_3")
 FUSED = "fused"
@@ -110,7 +111,7 @@ def against_fused(voices: Voices, y: np.ndarray) -> pd.DataFrame:
         share = own.mean() if len(y) else np.nan
         rows.append((name, len(y), int(own.sum()), share, low, high, mine, its))
         if index:
-            raw.append(float(mcnemar([[0, its], [mine, 0]], exact=True).pvalue) if mine + its else 1.0)
+            raw.append(mcnemar_p(mine, its))
     columns = ["voice", "n", "right", "share", "lo", "hi", "only_voice", "only_fused"]
     adjusted = multipletests(raw, method="holm")[1] if raw else []
     return pd.DataFrame(rows, columns=columns).assign(p=[np.nan, *adjusted])

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lemof_core.evaluation.strata import AGE_BANDS, disease_members
+
 KINDS = {
     "person": "Age and sex",
     "care": "Unit and admission",
@@ -23,7 +25,6 @@ KINDS = {
     "audit": "Race, insurance, language (audit)",
 }
 NOT = "!"  # before a code: the fact does not hold
-AGE_BANDS = ((18, 45), (45, 65), (65, 80), (80, 200))  # years, as in the strata of `lemof evaluate`
 ATYPICAL = 0.05  # conformal p-value below which an input is called unlike the training data
 
 # Measured quantity of the ECG -> its factor and (code, words, lowest, below). Limits: AHA/ACCF/HRS 2009, parts III, IV.
@@ -187,10 +188,6 @@ def _ecg(frame: pd.DataFrame, sex: np.ndarray) -> Iterator[tuple[Fact, np.ndarra
 
 def _diseases(written: pd.Series) -> Iterator[tuple[Fact, np.ndarray]]:
     """One fact per disease group, and one for none; a stay may have several, so the facts overlap."""
-    values = written.astype("category")
-    codes, combinations = values.cat.codes.to_numpy(), [str(text).split(", ") for text in values.cat.categories]
-    for name in sorted({one for combination in combinations for one in combination if one}):
-        having = [number for number, combination in enumerate(combinations) if name in combination]
-        yield Fact(f"disease:{name}", name, "Disease group", "disease"), np.isin(codes, having)
-    none = [number for number, combination in enumerate(combinations) if combination == [""]]
-    yield Fact("disease:none", "none of the disease groups", "Disease group", "disease"), np.isin(codes, none)
+    for name, having in disease_members(written).items():
+        yield Fact(f"disease:{name}", name, "Disease group", "disease"), having
+    yield Fact("disease:none", "none of the disease groups", "Disease group", "disease"), (written == "").to_numpy(bool)

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 from scipy.special import logit as to_logit
+from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 MIN_EVENTS = 5  # of each class: below it a ranking metric is not estimable
 N_DRAWS = 1000
+MANY = 20_000  # samples: above it who waits for the answer gets FEWER_DRAWS
+FEWER_DRAWS = 200
+Z_95 = float(norm.ppf(0.975))
 DRAWS_AT_ONCE = 32
 
 Weighted = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # (y, score, weights (D, N)) -> (D,)
@@ -28,6 +32,17 @@ class Estimate:
     n: int
     events: int
     note: str | None = None
+
+
+def draws_while_waiting(n: int) -> int:
+    """Return how many bootstrap draws of patients intervals of n samples come from where somebody waits for them."""
+    return N_DRAWS if n <= MANY else FEWER_DRAWS
+
+
+def log_losses(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Return minus the log-likelihood (N,) of each outcome in nats; p is kept off 0 and 1 as scikit-learn does."""
+    sure = np.clip(p, np.finfo(float).eps, 1 - np.finfo(float).eps)
+    return np.asarray(-y * np.log(sure) - (1 - y) * np.log1p(-sure))
 
 
 def _by_chunks(metric: Weighted, y: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import norm
 
 from lemof_core.evaluation.confusion import Confusion, Interval, Rate, rate
-
-Z_95 = float(norm.ppf(0.975))
+from lemof_core.evaluation.metrics import Z_95
 
 
 def reweighted(at: Confusion, share: float) -> dict[str, Interval]:

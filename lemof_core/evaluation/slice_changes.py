@@ -15,7 +15,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from lemof_core.evaluation.delong import delong
-from lemof_core.evaluation.metrics import MIN_EVENTS
+from lemof_core.evaluation.metrics import MIN_EVENTS, log_losses
 
 SCORES = ("brier", "log_loss", "auroc")
 
@@ -91,8 +91,7 @@ def losses(y: np.ndarray, p: np.ndarray, score: str) -> np.ndarray:
     if score == "brier":
         return np.asarray((p - y) ** 2)
     if score == "log_loss":
-        sure = np.clip(p, np.finfo(float).eps, 1 - np.finfo(float).eps)
-        return np.asarray(-y * np.log(sure) - (1 - y) * np.log1p(-sure))
+        return log_losses(y, p)
     raise ValueError(f"{score!r} is no loss of a sample")
 
 

@@ -37,7 +37,7 @@ def groups(frame: pd.DataFrame, kind: str) -> dict[str, np.ndarray]:
     Raises: KeyError for another kind.
     """
     if kind == "disease":
-        return _diseases(frame["diseases"].astype("category"))
+        return disease_members(frame["diseases"])
     if kind == "age":
         age = frame["age_years"].to_numpy()
         return {age_band(low, high): (age >= low) & (age < high) for low, high in AGE_BANDS}
@@ -62,9 +62,13 @@ def shown(n: int, events: int) -> bool:
     return min(events, n - events) >= MIN_OF_CLASS
 
 
-def _diseases(combined: pd.Series) -> dict[str, np.ndarray]:
-    """Return the members of each group; each combination of groups, of which there are few, is looked at once."""
-    categories = [set(text.split(", ")) - {""} for text in combined.cat.categories]
+def disease_members(joined: pd.Series) -> dict[str, np.ndarray]:
+    """Return disease group -> who has it (N,), by name, from texts such as "diabetes, sepsis".
+
+    Each combination, of which there are few, is looked at once.
+    """
+    combined = joined.astype("category")
+    categories = [set(str(text).split(", ")) - {""} for text in combined.cat.categories]
     names = sorted(set().union(*categories)) if categories else []
     codes = combined.cat.codes.to_numpy()
     return {name: np.array([name in one for one in categories])[codes] for name in names}

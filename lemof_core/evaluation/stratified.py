@@ -19,13 +19,6 @@ from lemof_core.evaluation.strata import strata
 INNER_METRICS = ("auroc", "auprc")  # of inner predictions: they are not calibrated on their own
 FORECAST_METRICS = (*INNER_METRICS, "brier")
 CLASS_METRICS = (*FORECAST_METRICS, "acc_50", "f1_macro_50")
-MANY = 20_000  # samples: above it who waits for the answer gets fewer draws
-FEWER_DRAWS = 200
-
-
-def draws_while_waiting(n: int) -> int:
-    """How many bootstrap draws of patients the intervals of n samples come from where somebody waits for them."""
-    return N_DRAWS if n <= MANY else FEWER_DRAWS
 
 
 def stratified(
