@@ -49,24 +49,22 @@ from cohort_db.store import Store
 _TRUE = 1
 
 
+def revision(store: Store, task: str) -> str | None:
+    """The `read_results.cohort_revision` that the codes and counts are of; None before there are any."""
+    with store.reading() as conn:
+        return conn.execute(select(facet_state.c.revision).where(facet_state.c.task == task)).scalar()
+
+
 def are_current(store: Store, task: str) -> bool:
     """Whether the codes and counts are those of the store's stays as they are now."""
-    with store.reading() as conn:
-        stored = conn.execute(select(facet_state.c.revision).where(facet_state.c.task == task)).scalar()
-    return stored is not None and stored == cohort_revision(store)
-
-
-def exist(store: Store, task: str) -> bool:
-    """Whether there are codes and counts of the task, current or not."""
-    with store.reading() as conn:
-        return conn.execute(select(facet_state.c.task).where(facet_state.c.task == task)).first() is not None
+    return revision(store, task) == cohort_revision(store)
 
 
 def make_current(store: Store, task: str = "los") -> bool:
     """The codes and counts are those of the store's stays; returns whether they had to be made anew."""
     if are_current(store, task):
         return False
-    revision = cohort_revision(store)
+    now = cohort_revision(store)
     with store.writing() as conn:
         for table in (stay_facet, facet_count, facet_state):
             conn.execute(delete(table).where(table.c.task == task))
@@ -80,7 +78,7 @@ def make_current(store: Store, task: str = "los") -> bool:
                 stay_facet.c.task == task
             )
         ).one()
-        insert_new(conn, facet_state, [{"task": task, "revision": revision, "n": int(n), "n_out": int(n_out)}])
+        insert_new(conn, facet_state, [{"task": task, "revision": now, "n": int(n), "n_out": int(n_out)}])
     return True
 
 

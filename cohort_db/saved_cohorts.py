@@ -8,7 +8,7 @@ others: both numbers are told, and neither is silently put in the place of the o
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -167,6 +167,7 @@ def now(
     definition: Mapping[str, Any],
     task: str = "los",
     *,
+    browser_of: Callable[[str | None], Browser] | None = None,
     depth: int = 0,
     known: dict[str, NDArray[np.int64]] | None = None,
 ) -> NDArray[np.int64] | None:
@@ -174,19 +175,23 @@ def now(
 
     A set operation is made of what its two cohorts' definitions give today, or their members where these are lists.
     Args:
+        browser_of: run -> its browser, where the caller keeps some; else the stays are read anew.
         known: what cohorts that stand in several operations were found to give, by id; filled.
     Raises: UnknownCohort; InputMistake for operations nested too deeply.
     """
     if definition["kind"] == "list":
         return None
     if definition["kind"] == "filters":
-        return np.sort(Browser(store, definition["run_id"], task).stay_ids(filters_of(definition)))
+        run_id = definition["run_id"]
+        browser = browser_of(run_id) if browser_of else Browser(store, run_id, task)
+        return np.sort(browser.stay_ids(filters_of(definition)))
     if depth > DEEPEST:
         raise InputMistake("the set operations of this cohort are nested too deeply")
     known = {} if known is None else known
     for cohort_id in definition["of"]:
         if cohort_id not in known:
-            found = now(store, get(store, cohort_id).definition, task, depth=depth + 1, known=known)
+            definition_of_part = get(store, cohort_id).definition
+            found = now(store, definition_of_part, task, browser_of=browser_of, depth=depth + 1, known=known)
             known[cohort_id] = members(store, cohort_id) if found is None else found
     return combined(definition["operation"], *(known[cohort_id] for cohort_id in definition["of"]))
 

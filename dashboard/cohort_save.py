@@ -12,10 +12,11 @@ from cohort_db import saved_cohorts
 from cohort_db.errors import InputMistake
 from cohort_db.saved_cohorts import SavedCohort
 from cohort_db.stay_filters import Filters
+from dashboard import queries_cohort
 from dashboard.cohort_return import COHORT
 from dashboard.cohort_words import chosen_by
 from dashboard.reader import reader_name, remember_reader
-from dashboard.session import TASK, cached_store, stays_stamp, the_store
+from dashboard.session import TASK, cached_store, the_store
 from dashboard.wording import Definition, literal
 
 _JUST_SAVED = "cohort_just_saved"
@@ -46,15 +47,15 @@ def cohort_asked(defined: Definition) -> SavedCohort | None:
 
 def standing(saved: SavedCohort) -> str:
     """How many stays were saved, how many of them are left, and how many the definition gives today."""
-    return _standing(stays_stamp(saved.definition.get("run_id")), saved.cohort_id)
+    return _standing(queries_cohort.browse_stamp(saved.definition.get("run_id")), saved.cohort_id)
 
 
 @st.cache_data(ttl=15, max_entries=256, show_spinner=False)
-def _standing(stamped: tuple[str, str, int, str | None], cohort_id: str) -> str:
+def _standing(stamped: tuple[str, str | None, int, str | None], cohort_id: str) -> str:
     store = cached_store(stamped[0])
     saved = saved_cohorts.get(store, cohort_id)
     there = saved_cohorts.still_there(store, saved.cohort_id)
-    today = saved_cohorts.now(store, saved.definition, saved.task)
+    today = saved_cohorts.now(store, saved.definition, saved.task, browser_of=queries_cohort.browser)
     words = [f"{saved.n:,} stays at saving"]
     if there != saved.n:
         words.append(f"{there:,} of them are still in the store")

@@ -22,7 +22,7 @@ from dashboard.cohort_facets import binned
 from dashboard.facet_brush import Scale
 from dashboard.plain_table import plain_table
 from dashboard.report.parts import FEWEST
-from dashboard.session import stamp, stays_stamp
+from dashboard.session import stamp
 from dashboard.threshold_paths import thresholds_of, tuned_thresholds
 from dashboard.wording import Definition, estimate, literal, signed
 from lemof_core.evaluation.metrics import draws_while_waiting, estimates
@@ -56,7 +56,7 @@ def draw_versus(names: dict[str, str], run: dict[str, Any] | None, defined: Defi
     asked = (_filters(first), _filters(second))
     said = (offered[first], offered[second])
     browser = queries_cohort.browser(run_id)
-    rows, n = _rows(stays_stamp(run_id), asked, defined)
+    rows, n = _rows(queries_cohort.browse_stamp(run_id), asked, defined)
     shared = _shared(browser, first, second)
     st.subheader(_finding(rows, said))
     st.caption(
@@ -84,9 +84,9 @@ def _filters(cohort: str) -> Filters:
 
 @st.cache_data(max_entries=16, show_spinner="Comparing the cohorts")
 def _rows(
-    stamped: tuple[str, str, int, str | None], asked: tuple[Filters, Filters], defined: Definition
+    stamped: tuple[str, str | None, int, str | None], asked: tuple[Filters, Filters], defined: Definition
 ) -> tuple[pd.DataFrame, tuple[int, int]]:
-    """The rows of `compared`, and how many stays each cohort has. The first argument is a `session.stays_stamp`."""
+    """The rows of `compared`, and how many stays each cohort has; the first argument is a `browse_stamp`."""
     browser = queries_cohort.browser(stamped[-1])
     return compared(browser, asked, defined), (browser.count(asked[0]), browser.count(asked[1]))
 

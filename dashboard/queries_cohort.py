@@ -19,28 +19,33 @@ from dashboard.wording import Definition, definition_of
 SPARKLINES = ("heart_rate", "map", "creatinine", "lactate")
 
 
-@st.cache_resource(max_entries=4, show_spinner="Counting the stays")
-def _browser(url: str, cohort: str, run_id: str | None) -> Browser:
+# A few bytes a stay each: 140 MB at a million stays, with what they are read through.
+@st.cache_resource(max_entries=4, show_spinner="Reading the stays")
+def _browser(url: str, revision: str | None, n_predictions: int, run_id: str | None) -> Browser:
+    return Browser(cached_store(url), run_id, TASK)
+
+
+def browse_stamp(run_id: str | None) -> tuple[str, str | None, int, str | None]:
+    """What the counts hang on: store URL, `facets.revision`, predictions of the run, run."""
+    url, _, n_predictions, _ = stays_stamp(run_id)
     store = cached_store(url)
     # Jobs leave the counts behind them; a store from before there were any has none yet. While a job changes the cohort
     # those of before stay: who looks must not hold up who writes.
-    if not facets.exist(store, TASK):
+    if facets.revision(store, TASK) is None:
         facets.make_current(store, TASK)
-    return Browser(store, run_id, TASK)
+    return url, facets.revision(store, TASK), n_predictions, run_id
 
 
 def browser(run_id: str | None) -> Browser:
     """The stays as the run sees them, as they are now."""
-    url, cohort, _, _ = stays_stamp(None)
-    return _browser(url, cohort, run_id)
+    return _browser(*browse_stamp(run_id))
 
 
 # Held per filter: the same link opened by many readers is counted once.
 @st.cache_data(max_entries=64, show_spinner=False)
-def counted(stamp: tuple[str, str, int, str | None], filters: Filters) -> Tally:
-    """The counts of all facets. The first argument is a `session.stays_stamp`."""
-    url, cohort, n_predictions, run_id = stamp
-    return tally(_browser(url, cohort, run_id), filters, scored=n_predictions > 0)
+def counted(stamp: tuple[str, str | None, int, str | None], filters: Filters) -> Tally:
+    """The counts of all facets. The first argument is a `browse_stamp`."""
+    return tally(_browser(*stamp), filters, scored=stamp[2] > 0)
 
 
 def counts_are_current(url: str) -> bool:
@@ -67,16 +72,19 @@ def paths(url: str, revision: str, run_id: str) -> list[str]:
 
 # At most 32 lists of 8 bytes a stay, whoever leafs through them: 26 MB at 100,000 stays.
 @st.cache_resource(max_entries=32, show_spinner=False)
-def listed(url: str, cohort: str, n_predictions: int, run_id: str | None, written: str) -> np.ndarray:
-    """The stays (N,) of a list in its order. Raises: ValueError for a text that `StayList.written` never writes."""
-    ids = read_list(written).ids(_browser(url, cohort, run_id))
+def listed(stamp: tuple[str, str | None, int, str | None], written: str) -> np.ndarray:
+    """The stays (N,) of a list in its order; the first argument is a `browse_stamp`.
+
+    Raises: ValueError for a text that `StayList.written` never writes.
+    """
+    ids = read_list(written).ids(_browser(*stamp))
     ids.setflags(write=False)
     return ids
 
 
 def listed_stays(run_id: str | None, written: str) -> np.ndarray:
     """`listed` as it is now; a list that reads no run is the same one for all of them."""
-    return listed(*stays_stamp(run_id if read_list(written).reads_run else None), written)
+    return listed(browse_stamp(run_id if read_list(written).reads_run else None), written)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

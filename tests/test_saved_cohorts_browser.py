@@ -134,6 +134,7 @@ def test_when_the_data_changed_both_counts_are_shown(server: str, page: Page, st
     with store.writing() as conn:
         gone = conn.exec_driver_sql("SELECT min(stay_id) FROM stay_facet WHERE sex = 0").scalar()
         conn.exec_driver_sql(f"UPDATE stay_facet SET sex = 1 WHERE stay_id = {gone}")
+        conn.exec_driver_sql("UPDATE facet_state SET revision = 'another'")
     open_at(page, f"{server}/cohort?cohort={cohort_id}")
     told = page.get_by_text(f"{n} stays at saving; the definition gives {n - 1} today.")
     expect(told).to_be_visible()

@@ -20,7 +20,7 @@ from dashboard.cohort_save import cohort_asked, draw_save
 from dashboard.cohort_table import ROWS, draw_table
 from dashboard.facet_brush import Scale
 from dashboard.provenance import footer, no_cohort, style
-from dashboard.session import banners, selected_run, stamp, stays_stamp
+from dashboard.session import banners, selected_run, stamp
 from dashboard.stay_list import StayList
 from dashboard.threshold_paths import tuned_thresholds
 from dashboard.wording import Definition
@@ -52,7 +52,7 @@ def main() -> None:
     age = Scale(*ends, 1, whole=True) if ends else None
     paths = queries_cohort.paths(url, revision, run_id) if run_id is not None else []
     filters = replace(facets.draw(paths=paths, age=age), cohort=saved.cohort_id if saved else "")
-    counted = queries_cohort.counted(stays_stamp(run_id), filters)
+    counted = queries_cohort.counted(queries_cohort.browse_stamp(run_id), filters)
     facets.draw_counts(filters, counted)
     if coming_back:
         st.rerun()
