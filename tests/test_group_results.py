@@ -18,7 +18,7 @@ from dashboard.strata import EVERYBODY, counted_rows, several_in_words
 from dashboard.strata_links import can_link, group_query
 from dashboard.wording import Definition, percent
 from lemof_core.evaluation.calibration import observed_over_expected, smooth_curve
-from lemof_core.evaluation.gaps import Gap, GroupValues, auroc_by_group, comparable, rates_by_group
+from lemof_core.evaluation.gaps import RATES, Gap, GroupValues, auroc_by_group, comparable, rates_by_group
 from lemof_core.evaluation.metrics import MIN_EVENTS, bootstrap_weights, observed_expected
 from lemof_core.evaluation.strata import AGE_BANDS, KINDS, MIN_OF_CLASS, age_band, groups, shown, strata
 
@@ -169,14 +169,15 @@ def test_a_planted_gap_is_clear_and_equal_groups_stay_within_chance() -> None:
     rng = np.random.default_rng(0)
     n, beyond = 600, []
     groups_of = {str(k): np.arange(n) % 3 == k for k in range(3)}
-    for seed in range(60):
+    for seed in range(120):
         y = rng.integers(0, 2, n)
         alarm = rng.random(n) < 0.4
-        for values in rates_by_group(y, alarm, groups_of, np.arange(n), n_draws=200, seed=seed).values():
-            gap = values.gap()
-            assert gap is not None
-            beyond.append(gap.difference[0] > gap.by_chance)
-    assert 0.005 < np.mean(beyond) < 0.12, "one in twenty when all are equal"
+        values = rates_by_group(y, alarm, groups_of, np.arange(n), n_draws=400, seed=seed).values()
+        gaps = [gap for one in values if (gap := one.gap()) is not None]
+        assert len(gaps) == len(RATES)
+        beyond.append(any(gap.difference[0] > gap.by_chance for gap in gaps))
+    # One look in twenty is expected to show some measure when all are equal; 300 looks showed 13.
+    assert 0 < np.mean(beyond) < 0.1
     planted = alarm | (groups_of["2"] & (rng.random(n) < 0.6))
     found = rates_by_group(y, planted, groups_of, np.arange(n))["tpr"].gap()
     assert found is not None and found.highest == "2" and found.difference[0] > found.by_chance

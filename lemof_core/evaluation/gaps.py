@@ -15,7 +15,9 @@ from lemof_core.evaluation.metrics import N_DRAWS, bootstrap_weights, weighted_a
 from lemof_core.evaluation.strata import UNKNOWN, shown
 
 RATES = ("selection", "tpr", "fpr", "ppv")
-AUROC_DRAWS = 200
+AUROC_DRAWS = 400
+# Bonferroni over the rates and the AUROC, looked at together: some one of them exceeds it in one of twenty looks.
+BY_CHANCE = 1 - 0.05 / (len(RATES) + 1)
 _METRICS = {
     "selection": selection_rate,
     "tpr": true_positive_rate,
@@ -29,8 +31,8 @@ class Gap:
     """How far the highest group stands above the lowest.
 
     difference: highest - lowest; ratio: lowest / highest, None where the highest is 0. Both with the 95 %
-    patient-bootstrap interval of this very pair, which may lie on both sides of no difference. by_chance: the 95 %
-    quantile of the largest gap between any two groups if all were equal, each as uncertain as it is.
+    patient-bootstrap interval of this very pair, which may lie on both sides of no difference. by_chance: the
+    BY_CHANCE quantile of the largest gap between any two groups if all were equal, each as uncertain as it is.
     """
 
     highest: str
@@ -58,7 +60,7 @@ class GroupValues:
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = _interval(value[bottom] / value[top], low / high) if value[top] > 0 else None
         around = self.draws[:, known] - value[known]
-        by_chance = float(np.nanquantile(np.ptp(around, axis=1), 0.95))
+        by_chance = float(np.nanquantile(np.ptp(around, axis=1), BY_CHANCE))
         names = self.table.index.astype(str)
         difference = _interval(value[top] - value[bottom], high - low)
         return Gap(names[top], names[bottom], difference, ratio, by_chance)
