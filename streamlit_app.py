@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.session import note_page
+
 ASSETS = Path(__file__).parent / "assets"
 PAGES = Path("dashboard/pages")
 
@@ -30,4 +32,6 @@ pages = {
     ],
 }
 st.logo(str(ASSETS / "logo.svg"), size="large")
-st.navigation(pages, position="top").run()
+page = st.navigation(pages, position="top")
+note_page(page.url_path)
+page.run()

@@ -87,12 +87,13 @@ class Facets:
         cuts = {}
         for path, key in (("both", "thr"), ("ehr", "thr_ehr")):
             if path in paths:
-                asked: dict[str, Any] = {"key": key, "help": told(self._tuned, path), **URL}
-                cuts[path] = float(
-                    st.number_input(
-                        f"Threshold {PATHS[path]}", 0.0, 1.0, start(self._tuned, path), 0.01, "%.3f", **asked
-                    )
+                # Empty until it is set, so that a link may name the tuned one: a default is taken out of the URL again.
+                tuned = start(self._tuned, path)
+                asked: dict[str, Any] = {"key": key, "help": told(self._tuned, path), "step": 0.01, **URL}
+                found = st.number_input(
+                    f"Threshold {PATHS[path]}", 0.0, 1.0, None, format="%.3f", placeholder=f"{tuned:.3f}", **asked
                 )
+                cuts[path] = tuned if found is None else float(found)
         alone = next(iter(cuts.values()), 0.5)
         return out | {"thr": cuts.get("both", alone), "thr_ehr": cuts.get("ehr", alone)}
 

@@ -20,6 +20,11 @@ def case_query(stay_id: int, run_id: str | None, written: str = "") -> dict[str,
     return {"stay": str(stay_id)} | ({"run": run_id} if run_id else {}) | ({LIST: written} if written else {})
 
 
+def cohort_query(cohort_id: str, run_id: str | None = None) -> dict[str, str]:
+    """The URL parameters of /cohort that show all members of a saved cohort, also those outside the study cohort."""
+    return {COHORT: cohort_id, "where": ""} | ({"run": run_id} if run_id else {})
+
+
 def leave_for(stay_id: int, run_id: str | None, written: str, keys: tuple[str, ...]) -> NoReturn:
     """The case is open; the values of the widgets with these keys are remembered."""
     left = {key: st.session_state[key] for key in keys if key in st.session_state}

@@ -13,7 +13,7 @@ from cohort_db.errors import InputMistake
 from cohort_db.saved_cohorts import SavedCohort
 from cohort_db.stay_filters import Filters
 from dashboard import queries_cohort
-from dashboard.cohort_return import COHORT
+from dashboard.cohort_return import COHORT, cohort_query
 from dashboard.cohort_words import chosen_by
 from dashboard.reader import reader_name, remember_reader
 from dashboard.session import TASK, cached_store, the_store
@@ -95,7 +95,7 @@ def save_button(
     saved = st.session_state.get(f"{_JUST_SAVED}-{key}")
     if saved and saved[2] == definition:
         label = f"Open “{literal(saved[1])}” →"
-        st.page_link("dashboard/pages/cohort.py", label=label, query_params={COHORT: saved[0]}, width="content")
+        st.page_link("dashboard/pages/cohort.py", label=label, query_params=cohort_query(saved[0]), width="content")
 
 
 def _save(definition: Mapping[str, Any], name: str, author: str, note: str, stay_ids: Any, key: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,28 @@ from dashboard.wording import RESEARCH_USE
 
 TASK = "los"
 CHOSEN = "chosen_run"
+
+
+_PAGE, _ARRIVED = "page_shown", "page_arrived"
+
+
+def note_page(path: str) -> None:
+    """Remember which page is about to be drawn; to be called before it is."""
+    st.session_state[_ARRIVED] = st.session_state.get(_PAGE) != path
+    st.session_state[_PAGE] = path
+
+
+def forget_what_the_link_does_not_say(keys: Iterable[str]) -> None:
+    """Where the reader arrives from another page by a link that says something, widgets that it does not name ask for
+    nothing: else Streamlit would give them what they held at the last visit, and the link would show other stays.
+
+    Args:
+        keys: of the page's widgets, which are the URL's parameters. A link to the bare page leaves all as it was.
+    """
+    if st.session_state.get(_ARRIVED) and not {"run"}.issuperset(st.query_params):
+        for key in keys:
+            if key not in st.query_params:
+                st.session_state.pop(key, None)
 
 
 @st.cache_resource(show_spinner=False)

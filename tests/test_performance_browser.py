@@ -96,6 +96,50 @@ def test_the_cost_of_a_miss_moves_the_mark_and_a_click_uses_it(server: str, page
     expect(page.get_by_text("At 0.20, ")).to_be_visible()
 
 
+def follow(page: Page, name: str) -> None:
+    """A click on a cell of the confusion matrix leads to as many stays."""
+    cell = page.locator(f".st-key-cell-{name} a")
+    n = cell.locator("strong").inner_text()
+    cell.click()
+    page.wait_for_url("**/cohort?**")
+    expect(page.get_by_test_id("cohort-count").locator("b")).to_have_text(n)
+    idle(page)
+
+
+def test_a_cell_leads_to_its_stays_and_one_step_back(server: str, page: Page) -> None:
+    opened(page, server, "?at=0.3")
+    follow(page, "right-hit")
+    opened(page, server)
+    for name in ("right-hit", "wrong-false", "wrong-miss", "right-calm"):
+        follow(page, name)
+        page.go_back()
+        page.wait_for_url("**/performance**")
+        page.get_by_test_id("provenance").wait_for()
+        idle(page)
+
+
+def test_a_cell_shows_its_stays_whatever_was_filtered_before(server: str, page: Page) -> None:
+    def go(title: str) -> None:
+        if title == "Performance":
+            page.get_by_text("Model", exact=True).first.click()
+        page.get_by_text(title, exact=True).first.click()
+        page.wait_for_url(f"**/{title.lower()}*")
+        page.get_by_test_id("provenance").wait_for()
+        idle(page)
+
+    page.goto(f"{server}/cohort?split=train&thr=0.9")
+    idle(page)
+    page.get_by_role("button", name="Women", exact=True).click()
+    page.wait_for_url("**sex=Women**")
+    idle(page)
+    go("Performance")
+    go("Cohort")
+    assert parameters(page)["sex"] == ["Women"], "the menu leads back to what was left"
+    go("Performance")
+    follow(page, "right-hit")
+    assert "sex" not in parameters(page)
+
+
 def click_dot(page: Page, label: str) -> None:
     """Click the dot of a row of the forest plot."""
     page.locator('[class*="chart-strata"] .points path').first.wait_for()

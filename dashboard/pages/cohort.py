@@ -20,7 +20,7 @@ from dashboard.cohort_save import cohort_asked, draw_save
 from dashboard.cohort_table import ROWS, draw_table
 from dashboard.facet_brush import Scale
 from dashboard.provenance import footer, no_cohort, style
-from dashboard.session import banners, selected_run, stamp
+from dashboard.session import banners, forget_what_the_link_does_not_say, selected_run, stamp
 from dashboard.stay_list import StayList
 from dashboard.threshold_paths import tuned_thresholds
 from dashboard.wording import Definition
@@ -36,6 +36,7 @@ def main() -> None:
     if defined is None:
         no_cohort("Cohort")
         return
+    forget_what_the_link_does_not_say((*KEYS, "sort"))
     coming_back = come_back()
     st.title("Cohort")
     run_id = run["run_id"] if run else None

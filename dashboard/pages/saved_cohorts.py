@@ -9,7 +9,7 @@ import streamlit as st
 
 from cohort_db import saved_cohorts
 from dashboard import queries_cohort
-from dashboard.cohort_return import COHORT
+from dashboard.cohort_return import cohort_query
 from dashboard.cohort_save import save_button, standing
 from dashboard.cohort_versus import draw_versus
 from dashboard.cohort_words import chosen_by
@@ -47,12 +47,11 @@ def main() -> None:
 
 def _list(found: pd.DataFrame, run_id: str | None, defined: Definition) -> None:
     """Draw one row per cohort: its name as a link, n, who and when, how it was chosen, how it stands today."""
-    of_run = {"run": run_id} if run_id else {}
     names: dict[str, str] = dict(zip(found["cohort_id"], found["name"], strict=True))
     for row in found.to_dict("records"):
         saved = saved_cohorts.SavedCohort(**{**row, "note": row["note"], "archived_at": _moment(row["archived_at"])})
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"cohort-{saved.cohort_id}"):
-            link = {COHORT: saved.cohort_id} | of_run
+            link = cohort_query(saved.cohort_id, run_id)
             st.page_link(BROWSER, label=f"**{literal(saved.name)}**", query_params=link, width="content")
             note = f" “{literal(saved.note)}”." if saved.note else ""
             when = f"{literal(saved.author)}, {saved.created_at:%Y-%m-%d %H:%M} UTC."
