@@ -15,14 +15,13 @@ from dashboard.report.group import group_metrics
 from lemof_core.evaluation.calibration import calibration_groups, histogram, observed_over_expected, smooth_curve
 from lemof_core.evaluation.confusion import Interval
 from lemof_core.evaluation.cuts import CutCounts, cut_counts, drawn_cut_counts
+from lemof_core.evaluation.delong import delong
 from lemof_core.evaluation.gaps import GroupValues, auroc_by_group, comparable
-from lemof_core.evaluation.metrics import enough, paired_difference
 from lemof_core.evaluation.net_benefit import decision_curve
 from lemof_core.evaluation.ranking_curves import precision_recall_points, roc_points
 from lemof_core.evaluation.strata import groups
 
 Key = tuple[Hashable, ...]
-PAIRED_DRAWS = 300  # of one difference that the page waits for
 
 
 @dataclass(frozen=True)
@@ -91,14 +90,14 @@ def aurocs(key: Key, _frame: pd.DataFrame, kind: str) -> GroupValues:
     return auroc_by_group(y, p, comparable(y, groups(_frame, kind))[0], subjects)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Drawing patients")
+@st.cache_resource(max_entries=16, show_spinner=False)
 def beyond_late_mean(key: Key, _frame: pd.DataFrame) -> Gain:
     """AUROC of the model less that of the mean of its last levels, on stays with both modalities."""
     paired = _frame[_frame["path"] == "both"]
     y, p, subjects = _columns(paired)
     mean = paired[["ecg_3", "ehr_3"]].to_numpy(float).mean(1)
-    found = paired_difference(y, p, mean, subjects, n_draws=PAIRED_DRAWS) if enough(y) else None
-    return Gain(found, len(y), int(y.sum()))
+    found = delong(y, p, mean, subjects)
+    return Gain((found.value, found.lo, found.hi) if found else None, len(y), int(y.sum()))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Evaluating the cohort")

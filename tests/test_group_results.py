@@ -17,6 +17,7 @@ from dashboard.gaps_panel import finding
 from dashboard.strata import EVERYBODY, counted_rows, several_in_words
 from dashboard.strata_links import can_link, group_query
 from dashboard.wording import Definition, percent
+from lemof_core.evaluation import gaps
 from lemof_core.evaluation.calibration import observed_over_expected, smooth_curve
 from lemof_core.evaluation.gaps import RATES, Gap, GroupValues, auroc_by_group, comparable, rates_by_group
 from lemof_core.evaluation.metrics import MIN_EVENTS, bootstrap_weights, observed_expected
@@ -163,6 +164,23 @@ def test_the_auroc_by_group_is_scikit_learns() -> None:
     gap = found.gap()
     assert gap is not None and gap.difference[0] == pytest.approx(wanted.difference())
     assert gap.difference[1] <= gap.difference[0] <= gap.difference[2]
+
+
+def test_a_large_groups_auroc_is_as_uncertain_as_its_drawn_patients_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    n = 2_000
+    y, subjects = rng.integers(0, 2, n), rng.integers(0, 900, n)
+    p = expit(rng.normal(0.7 * y, 1))
+    halves = {"a": np.arange(n) % 2 == 0, "b": np.arange(n) % 2 == 1}
+    drawn = auroc_by_group(y, p, halves, subjects, n_draws=1_000)
+    monkeypatch.setattr(gaps, "MANY", 100)
+    normal = auroc_by_group(y, p, halves, subjects, n_draws=1_000)
+    np.testing.assert_allclose(normal.table["value"], drawn.table["value"])
+    np.testing.assert_allclose(normal.draws.std(0), drawn.draws.std(0), rtol=0.1)
+    assert not np.array_equal(normal.draws, drawn.draws)
+    one, other = normal.gap(), drawn.gap()
+    assert one is not None and other is not None
+    assert one.by_chance == pytest.approx(other.by_chance, rel=0.15)
 
 
 def test_a_planted_gap_is_clear_and_equal_groups_stay_within_chance() -> None:

@@ -9,9 +9,10 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 from sklearn.metrics import precision_score
 
+from lemof_core.evaluation.auroc_influence import Auroc, auroc
 from lemof_core.evaluation.confusion import Interval, confusion, rate
 from lemof_core.evaluation.draws import drawn_counts
-from lemof_core.evaluation.metrics import N_DRAWS, bootstrap_weights, weighted_auroc
+from lemof_core.evaluation.metrics import MANY, N_DRAWS, Z_95, bootstrap_weights, weighted_auroc
 from lemof_core.evaluation.strata import UNKNOWN, shown
 
 RATES = ("selection", "tpr", "fpr", "ppv")
@@ -119,18 +120,31 @@ def rates_by_group(
 def auroc_by_group(
     y: np.ndarray, p: np.ndarray, members: dict[str, np.ndarray], subject_ids: np.ndarray, *, n_draws: int = AUROC_DRAWS
 ) -> GroupValues:
-    """AUROC by group, patients of each group drawn apart; k are the long stays."""
+    """AUROC by group, patients of each group drawn apart; k are the long stays.
+
+    A group of more than MANY stays gets normal draws of DeLong's standard error by patient in their place: they tell
+    the same of so many, and the others would take seconds.
+    """
     rows, draws = [], []
     for seed, one in enumerate(members.values()):
         of_group = y[one], p[one]
-        weights = bootstrap_weights(subject_ids[one], n_draws=n_draws, seed=seed)
-        drawn = weighted_auroc(*of_group, weights)
-        value = float(weighted_auroc(*of_group, np.ones((1, int(one.sum()))))[0])
+        if len(of_group[0]) > MANY:
+            value, drawn = _normal_draws(auroc(*of_group, subject_ids[one]), n_draws, seed)
+        else:
+            drawn = weighted_auroc(*of_group, bootstrap_weights(subject_ids[one], n_draws=n_draws, seed=seed))
+            value = float(weighted_auroc(*of_group, np.ones((1, int(one.sum()))))[0])
         low, high = np.nanquantile(drawn, [0.025, 0.975])
         rows.append((value, float(low), float(high), int(of_group[0].sum()), int(one.sum())))
         draws.append(drawn)
     table = pd.DataFrame(rows, index=list(members), columns=["value", "lo", "hi", "k", "n"])
     return GroupValues(table, np.stack(draws, axis=1))
+
+
+def _normal_draws(found: Auroc, n_draws: int, seed: int) -> tuple[float, np.ndarray]:
+    """The AUROC and draws (D,) around it, as far as its interval says."""
+    low, high = found.interval()
+    spread = (high - low) / (2 * Z_95)
+    return found.value, found.value + spread * np.random.default_rng(seed).standard_normal(n_draws)
 
 
 def _counted(y: np.ndarray, alarm: np.ndarray) -> dict[str, tuple[int, int]]:
