@@ -114,19 +114,20 @@ def in_the_browser(home: Path) -> dict[str, Any]:
         "rerun_of_an_empty_app": spread(reruns),
         "ratio": round(ratio, 2),
         "server_mb": round(held),
-        "server_mb_over_the_empty_app": round(held - empty_app_mb()),
+        "server_mb_over_the_empty_app": round(held - empty_app_mb("cohort")),
         "machine": machine(),
     }
 
 
-def empty_app_mb() -> float:
-    """Memory of the same app on a store without a stay, once its cohort page was opened."""
+def empty_app_mb(*pages: str) -> float:
+    """Memory of the same app on a store without a stay, once these pages were opened."""
     with tempfile.TemporaryDirectory() as home, chromium_browser() as browser:
         open_store(f"sqlite:///{home}/cohort.db", create=True).close()
         with streamlit_server(ROOT / "streamlit_app.py", env={**os.environ, "LEMOF_HOME": home}) as url:
             page = browser.new_page()
-            page.goto(f"{url}/cohort")
-            idle(page)
+            for name in pages:
+                page.goto(f"{url}/{name}")
+                idle(page)
             return resident_mb(server_pid(url))
 
 

@@ -83,7 +83,7 @@ def measured(home: Path) -> dict[str, Any]:
             pages[name] = one
             print(name, one, file=sys.stderr)
         held = resident_mb(server_pid(url))
-    return {"pages": pages, "server_mb_over_the_empty_app": round(held - empty_app_mb()), "machine": machine()}
+    return {"pages": pages, "server_mb_over_the_empty_app": round(held - empty_app_mb(*PAGES)), "machine": machine()}
 
 
 def _opened(page: Page, url: str, sizes: list[int]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
@@ -27,17 +27,18 @@ def note_page(path: str) -> None:
     st.session_state[_PAGE] = path
 
 
-def forget_what_the_link_does_not_say(keys: Iterable[str]) -> None:
-    """Where the reader arrives from another page by a link that says something, widgets that it does not name ask for
-    nothing: else Streamlit would give them what they held at the last visit, and the link would show other stays.
+def forget_what_the_link_does_not_say(parameters: Collection[str]) -> None:
+    """Where the reader arrives from another page by a link that names some of these parameters, the others ask for
+    nothing: else Streamlit gives their widgets what they held at the last visit, and the link shows other stays.
 
     Args:
-        keys: of the page's widgets, which are the URL's parameters. A link to the bare page leaves all as it was.
+        parameters: of the page in the URL, which are the keys of its widgets. A link to the bare page leaves all as it
+            was.
     """
-    if st.session_state.get(_ARRIVED) and not {"run"}.issuperset(st.query_params):
-        for key in keys:
-            if key not in st.query_params:
-                st.session_state.pop(key, None)
+    named = set(st.query_params)
+    if st.session_state.get(_ARRIVED) and not named.isdisjoint(parameters):
+        for name in set(parameters) - named:
+            st.session_state.pop(name, None)
 
 
 @st.cache_resource(show_spinner=False)

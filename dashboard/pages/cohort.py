@@ -36,7 +36,7 @@ def main() -> None:
     if defined is None:
         no_cohort("Cohort")
         return
-    forget_what_the_link_does_not_say((*KEYS, "sort"))
+    forget_what_the_link_does_not_say((*KEYS, "sort", COHORT))
     coming_back = come_back()
     st.title("Cohort")
     run_id = run["run_id"] if run else None
