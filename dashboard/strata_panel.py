@@ -26,6 +26,7 @@ from dashboard.strata import (
     finding,
     floors_in_words,
     kinds_found,
+    lower,
     measures_found,
     several_in_words,
     strata_rows,
@@ -33,7 +34,7 @@ from dashboard.strata import (
 )
 from dashboard.strata_links import can_link, group_query
 from dashboard.wording import Definition
-from lemof_core.evaluation.strata import MIN_OF_CLASS
+from lemof_core.evaluation.strata import MIN_OF_CLASS, groups
 
 COHORT = "dashboard/pages/cohort.py"
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
@@ -105,7 +106,15 @@ def _asked(found: pd.DataFrame, counted: Counted | None, deaths: str) -> tuple[s
         )
     if deaths == "without":
         st.caption("Without deaths only disease groups are evaluated; switch deaths on for the others.")
+    elif counted is not None and (missing := _not_evaluated(counted.frame, kinds)):
+        st.caption(f"Groups by {missing} were not evaluated yet: run `lemof evaluate` again.")
     return kind or kinds[0], measure or "auroc"
+
+
+def _not_evaluated(frame: pd.DataFrame, kinds: list[str]) -> str:
+    """The kinds of which there are groups here and no stored metrics, in words; an older store has some."""
+    missing = [lower(name) for kind, name in KINDS.items() if kind not in kinds and groups(frame, kind)]
+    return " and ".join(filter(None, (", ".join(missing[:-1]), *missing[-1:])))
 
 
 def _notes(rows: pd.DataFrame, kind: str, measure: str, counted: Counted | None) -> str:

@@ -151,7 +151,9 @@ def test_a_store_of_before_offers_only_the_groups_that_it_holds(
     measure = next(one for one in app.selectbox if one.label == "Measure")
     assert "O/E" not in measure.options and "Sensitivity" in measure.options
     assert re.search(r"observed over expected \d\.\d\d \[", said(app)), "what is not stored is counted here"
+    assert re.search("Groups by .*race.* were not evaluated yet: run `lemof evaluate` again", said(app))
     newer = open_page("performance", all_test, monkeypatch)
+    assert "were not evaluated yet" not in said(newer)
     assert "Race" in next(one for one in newer.segmented_control if one.label == "By").options
 
 
