@@ -223,6 +223,16 @@ def test_too_few_stays_grow_no_tree(n: int) -> None:
     assert root.n == n and root.split is None and root.path == ()
 
 
+def test_copies_of_a_patients_stays_make_no_split_surer() -> None:
+    holds = np.random.default_rng(1).random((300, 4)) < 0.5
+    error = np.random.default_rng(2).random(300) + 0.1 * holds[:, 0]
+    once = grow_tree(holds, error, np.arange(300))
+    four = grow_tree(holds.repeat(4, axis=0), error.repeat(4), np.arange(300).repeat(4), fewest=80)
+    assert [node.split for node in four] == [node.split for node in once]
+    assert any(node.split is not None for node in once)
+    np.testing.assert_allclose([node.p for node in four], [node.p for node in once])
+
+
 def test_all_the_same_error_grows_no_tree_and_patients_are_not_parted() -> None:
     facts, error = half_wrong(200, 0)
     assert len(grow_tree(facts.holds, np.ones(200), np.arange(200))) == 1

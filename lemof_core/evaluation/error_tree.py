@@ -55,13 +55,13 @@ def grow_tree(
     """
     grows = _half(subject_ids, seed)
     root = [_node(holds, error, subject_ids, grows, (), None)]
-    own = np.flatnonzero(grows)[:MOST_GROWN]
+    own = np.random.default_rng(seed).permutation(np.flatnonzero(grows))[:MOST_GROWN]
     if not holds.shape[1] or len(own) < 2 * fewest:
         return root
     tree = DecisionTreeRegressor(max_depth=depth, min_samples_leaf=fewest, random_state=seed)
     tree.fit(holds[own].astype(np.float32), error[own])
     nodes = [_node(holds, error, subject_ids, grows, path, split) for path, split in _walk(tree.tree_, 0, ())]
-    return _with_p(nodes, holds, error, grows)
+    return _with_p(nodes, holds, error, subject_ids, grows)
 
 
 def in_node(holds: np.ndarray, path: tuple[tuple[int, bool], ...]) -> np.ndarray:
@@ -107,14 +107,17 @@ def _node(
     return Node(path, int(inside.sum()), mean_error(error[told], subject_ids[told]), split, float("nan"))
 
 
-def _with_p(nodes: list[Node], holds: np.ndarray, error: np.ndarray, grows: np.ndarray) -> list[Node]:
-    """Return the nodes with the adjusted p-values of their splits."""
+def _with_p(
+    nodes: list[Node], holds: np.ndarray, error: np.ndarray, subject_ids: np.ndarray, grows: np.ndarray
+) -> list[Node]:
+    """Return the nodes with the adjusted p-values of their splits: Welch's t of the patients' mean errors."""
     raw: dict[int, float] = {}
     for index, node in enumerate(nodes):
         if node.split is None:
             continue
         told = in_node(holds, node.path) & ~grows
-        first, second = (error[told & (holds[:, node.split] == is_true)] for is_true in (True, False))
+        sides = [told & (holds[:, node.split] == is_true) for is_true in (True, False)]
+        first, second = (_by_patient(error[side], subject_ids[side]) for side in sides)
         if min(len(first), len(second)) >= MIN_EVENTS and (np.ptp(first) > 0 or np.ptp(second) > 0):
             raw[index] = float(ttest_ind(first, second, equal_var=False).pvalue)
     if not raw:
@@ -124,3 +127,9 @@ def _with_p(nodes: list[Node], holds: np.ndarray, error: np.ndarray, grows: np.n
         Node(node.path, node.n, node.held_out, node.split, float(adjusted.get(index, np.nan)))
         for index, node in enumerate(nodes)
     ]
+
+
+def _by_patient(error: np.ndarray, subject_ids: np.ndarray) -> np.ndarray:
+    """Return each patient's mean error (P,): stays of one patient are no independent looks."""
+    patients, whose = np.unique(subject_ids, return_inverse=True)
+    return np.bincount(whose, weights=error, minlength=len(patients)) / np.bincount(whose, minlength=len(patients))
