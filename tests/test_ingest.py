@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 from ingest_support import ecg, ehr, n_rows, rows_of, samples_of, score
 from mimic_support import Tables, everything_in, small_mimic, write_tables
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from store_support import MakeStore, make_sqlite, make_store
 
+from cohort_db.arrays import ArrayStore
 from cohort_db.cohort import CohortRules
 from cohort_db.errors import InputMistake
 from cohort_db.ingest import ingest
-from cohort_db.schema import METADATA, dataset, ecg_record, exclusion, measurement, sample, split
+from cohort_db.schema import METADATA, array_ref, dataset, ecg_record, exclusion, measurement, sample, split
 from cohort_db.store import open_store
 from cohort_db.variables import catalogue
+from lemof_core.jobs.ingest import ingest as ingest_job
 
 __all__ = ["ecg", "ehr", "make_sqlite", "make_store"]
 
@@ -220,6 +222,19 @@ def test_progress_is_told_for_reading_and_writing(make_sqlite: MakeStore, ehr: P
     assert ("measurement:labevents", 1, 1) in told
     assert told[-1] == ("cohort:los", 1, 1)
     assert all(done <= total or total == 0 for _, done, total in told)
+
+
+def test_the_job_sweeps_the_arrays_that_a_killed_job_left(make_sqlite: MakeStore, ehr: Path) -> None:
+    store = make_sqlite()
+    ingest_job(store, ehr)
+    for owner in ("killed", "finished"):
+        ArrayStore(store, owner).create("levels", (2,), "int16", {}, "")
+    with store.writing() as conn:
+        conn.execute(delete(array_ref).where(array_ref.c.owner == "killed"))
+    assert (store.arrays_folder / "killed").is_dir()
+    ingest_job(store, ehr)
+    assert not (store.arrays_folder / "killed").exists()
+    assert ArrayStore(store, "finished").meta("levels")["n_rows"] == 0
 
 
 def test_values_lie_on_the_clock_of_their_stay(make_sqlite: MakeStore, ehr: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cohort_db import ecg_wfdb, facets
+from cohort_db.arrays import sweep_orphans
 from cohort_db.cohort import CohortRules
 from cohort_db.ecg_preparation import pending_ecgs, record_prepared_ecgs
 from cohort_db.errors import InputMistake
@@ -58,6 +59,7 @@ def ingest(
     progress("facets", 0, 1)
     facets.make_current(store, rules.task)
     progress("facets", 1, 1)
+    sweep_orphans(store)  # of jobs that were cut off between a folder and its row
     return out
 
 
