@@ -70,7 +70,7 @@ class Browser:
             return self._diseases(others)
         code = browsed.c["inside" if facet == "where" else facet]
         found = self._rows(others, code, func.count(), by=code)
-        name_of = self._names(facet)
+        name_of = _names(self._codes, facet)
         return {name_of[code]: n for code, n in found if code is not None}
 
     def ages(self, filters: Filters) -> dict[int, int]:
@@ -98,12 +98,15 @@ class Browser:
         absent), p, p_lo, p_hi (NaN), path.
         """
         which = self._select(filters, browsed.c.stay_id).order_by(*order_by(order)).offset(offset).limit(limit)
-        ids = [stay_id for (stay_id,) in self._columns.rows(which)]
+        ids = [stay_id for (stay_id,) in self.read_stays().rows(which)]
         with self._store.reading() as conn:
             found = frame_of(conn, self._shown(ids), optional=frozenset({"p", "path", "split"}))
-        found = found.set_index("stay_id", drop=False).loc[ids].reset_index(drop=True)
+            codes = codes_of(conn, self._task)
+        found = found.set_index("stay_id", drop=False)
+        # A stay that an ingest took away since is gone from the page, though still counted.
+        found = found.loc[[stay_id for stay_id in ids if stay_id in found.index]].reset_index(drop=True)
         for name in CODED:
-            name_of = self._names(name)
+            name_of = _names(codes, name)
             found[name] = [None if pd.isna(code) else name_of[int(code)] for code in found[name]]
         found.insert(3, "in_cohort", found["sample_id"].notna())
         return found
@@ -123,15 +126,14 @@ class Browser:
     def stay_ids(self, filters: Filters, order: str = "id") -> NDArray[np.int64]:
         """The numbers (N,) of all stays that satisfy the filters, in an order."""
         query = self._select(filters, browsed.c.stay_id).order_by(*order_by(order))
-        return self._columns.column(query).astype(np.int64)
+        return self.read_stays().column(query).astype(np.int64)
 
     def most_probable(self, filters: Filters) -> int | None:
         """The stay with the highest probability, without predictions the first one; None where nobody is left."""
         found = self.page(filters, "p_high", limit=1)
         return None if found.empty else int(found["stay_id"].iloc[0])
 
-    @property
-    def _columns(self) -> StayColumns:
+    def read_stays(self) -> StayColumns:
         """The stays as the run sees them, read with their codes at the first question about them."""
         with self._reading:
             if self._held is None:
@@ -142,14 +144,14 @@ class Browser:
 
     def _select(self, filters: Filters, *columns: Any) -> Select[Any]:
         """The columns over the stays that satisfy all filters."""
-        held = self._columns  # first, as the codes come with it
+        held = self.read_stays()  # first, as the codes come with it
         if filters.cohort:
             held.hold_members(self._store, filters.cohort)
         return select(*columns).select_from(browsed).where(*conditions(filters, self._codes).values())
 
     def _rows(self, filters: Filters, *columns: Any, by: Any = None) -> list[tuple[Any, ...]]:
         query = self._select(filters, *columns)
-        return self._columns.rows(query if by is None else query.group_by(by).order_by(by))
+        return self.read_stays().rows(query if by is None else query.group_by(by).order_by(by))
 
     def _shown(self, ids: list[int]) -> Select[Any]:
         """What `page` shows of these stays, out of the store."""
@@ -165,14 +167,6 @@ class Browser:
         return (
             select(*columns).select_from(joined).where(stay_facet.c.task == self._task, stay_facet.c.stay_id.in_(ids))
         )
-
-    def _names(self, facet: str) -> dict[int, str]:
-        """Code -> value."""
-        if facet == "where":
-            return {1: "in", 0: "out"}
-        if facet == "split":
-            return dict(enumerate(SPLITS))
-        return {code: value for value, code in self._codes.get(facet, {}).items()}
 
     def _diseases(self, filters: Filters) -> dict[str, int]:
         """One pass over the stays, a sum per group: groups overlap, so that no grouping would do."""
@@ -203,6 +197,15 @@ def totals_of(conn: Connection, task: str) -> tuple[int, int]:
     """`totals` by an open connection."""
     found = conn.execute(select(facet_state.c.n, facet_state.c.n_out).where(facet_state.c.task == task)).first()
     return (int(found.n), int(found.n_out)) if found else (0, 0)
+
+
+def _names(codes: dict[str, dict[str, int]], facet: str) -> dict[int, str]:
+    """Code -> value."""
+    if facet == "where":
+        return {1: "in", 0: "out"}
+    if facet == "split":
+        return dict(enumerate(SPLITS))
+    return {code: value for value, code in codes.get(facet, {}).items()}
 
 
 def _only_where(filters: Filters) -> bool:

@@ -80,11 +80,13 @@ def save(
     note: str = "",
     stay_ids: Sequence[int] | NDArray[np.int64] | None = None,
     task: str = "los",
+    browser_of: Callable[[str | None], Browser] | None = None,
 ) -> str:
     """The cohort is stored with the stays that it has now; returns its id, which links carry.
 
     Args:
         stay_ids: the members; needed for a definition of kind "list", else those that the definition gives now.
+        browser_of: see `now`.
     Raises: InputMistake for a name or author that is empty or too long, a name that a listed cohort has, a cohort
         without any stay, or stays that the store does not hold.
     """
@@ -95,7 +97,7 @@ def save(
     given = None if stay_ids is None else np.unique(np.asarray(stay_ids, dtype=np.int64))
     if (listed(store, task)["name"] == named).any():
         raise InputMistake(f"there is a saved cohort named {named!r}: give this one another name, or archive that one")
-    found = now(store, definition, task) if given is None else given
+    found = now(store, definition, task, browser_of=browser_of) if given is None else given
     if found is None or not len(found):
         raise InputMistake("there is no stay to save: choose other filters")
     if given is not None and len(strange := np.setdiff1d(given, _present(store, given))):

@@ -30,7 +30,8 @@ def draw_branches(found: pd.DataFrame, gain: Gain | None) -> None:
     st.plotly_chart(figure, key="chart-branches", alt="AUROC of each inner prediction and of the whole model", **PLAIN)
     st.caption(
         "Only stays with both modalities, so that the rows can be compared. Inner predictions are not calibrated on "
-        "their own; AUROC does not need that. The difference to the late mean by DeLong's interval, by patient."
+        "their own; AUROC does not need that."
+        + ("" if gain is None else " The difference to the late mean by DeLong's interval, by patient.")
     )
 
 

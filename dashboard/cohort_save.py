@@ -100,7 +100,16 @@ def save_button(
 
 def _save(definition: Mapping[str, Any], name: str, author: str, note: str, stay_ids: Any, key: str) -> None:
     try:
-        cohort_id = saved_cohorts.save(the_store(), name, author, definition, note=note, stay_ids=stay_ids, task=TASK)
+        cohort_id = saved_cohorts.save(
+            the_store(),
+            name,
+            author,
+            definition,
+            note=note,
+            stay_ids=stay_ids,
+            task=TASK,
+            browser_of=queries_cohort.browser,
+        )
     except InputMistake as mistake:
         st.error(f"{mistake}.")
         return

@@ -44,7 +44,7 @@ def draw_tree(judged: Judged, errors: Loss, settings: Settings) -> None:
         f"{errors.words}. One half of the patients chose the splits, the numbers are of the other half, so the tree is "
         f"not flattered by the patients that it was grown on. At most three facts deep, at least {settings.fewest} "
         "stays of the growing half in a leaf. A split is confirmed where its two parts differ in the other half, at a "
-        "false-discovery rate of 5 % over the splits (Welch, Benjamini and Hochberg)."
+        "false-discovery rate of 5 % over the splits (Welch by patient, Benjamini and Hochberg)."
     )
 
 

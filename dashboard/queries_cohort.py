@@ -12,28 +12,42 @@ from cohort_db.browse import totals as browse_totals
 from cohort_db.errors import InputMistake
 from cohort_db.stay_filters import Filters
 from cohort_db.tally import Tally, tally
-from dashboard.session import TASK, cached_store, stays_stamp
+from dashboard.session import TASK, cached_store, n_predictions, the_store
 from dashboard.stay_list import read_list
 from dashboard.wording import Definition, definition_of
 
 SPARKLINES = ("heart_rate", "map", "creatinine", "lactate")
 
 
-# A few bytes a stay each: 140 MB at a million stays, with what they are read through.
-@st.cache_resource(max_entries=4, show_spinner="Reading the stays")
+Stamp = tuple[str, str | None, int, str | None]  # store URL, `facets.revision`, predictions of the run, run
+
+
+# Some 60 bytes a stay each, once it was asked about stays: 61 MB at a million.
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _browser(url: str, revision: str | None, n_predictions: int, run_id: str | None) -> Browser:
     return Browser(cached_store(url), run_id, TASK)
 
 
-def browse_stamp(run_id: str | None) -> tuple[str, str | None, int, str | None]:
-    """What the counts hang on: store URL, `facets.revision`, predictions of the run, run."""
-    url, _, n_predictions, _ = stays_stamp(run_id)
-    store = cached_store(url)
-    # Jobs leave the counts behind them; a store from before there were any has none yet. While a job changes the cohort
-    # those of before stay: who looks must not hold up who writes.
-    if facets.revision(store, TASK) is None:
-        facets.make_current(store, TASK)
-    return url, facets.revision(store, TASK), n_predictions, run_id
+@st.cache_resource(max_entries=4, show_spinner="Reading the stays")
+def _filled(stamp: Stamp) -> Browser:
+    found = _browser(*stamp)
+    found.read_stays()
+    return found
+
+
+# Jobs leave the counts behind them; a store from before there were any has none yet, which one reader makes for all.
+# While a job changes the cohort those of before stay: who looks must not hold up who writes.
+@st.cache_resource(max_entries=4, show_spinner="Counting the stays")
+def _count_first(url: str) -> bool:
+    return facets.make_current(cached_store(url), TASK)
+
+
+def browse_stamp(run_id: str | None) -> Stamp:
+    """What the counts hang on."""
+    url = the_store().url
+    if facets.revision(cached_store(url), TASK) is None:
+        _count_first(url)
+    return url, facets.revision(cached_store(url), TASK), n_predictions(url, run_id) if run_id else 0, run_id
 
 
 def browser(run_id: str | None) -> Browser:
@@ -43,9 +57,9 @@ def browser(run_id: str | None) -> Browser:
 
 # Held per filter: the same link opened by many readers is counted once.
 @st.cache_data(max_entries=64, show_spinner=False)
-def counted(stamp: tuple[str, str | None, int, str | None], filters: Filters) -> Tally:
+def counted(stamp: Stamp, filters: Filters) -> Tally:
     """The counts of all facets. The first argument is a `browse_stamp`."""
-    return tally(_browser(*stamp), filters, scored=stamp[2] > 0)
+    return tally(_filled(stamp), filters, scored=stamp[2] > 0)
 
 
 def counts_are_current(url: str) -> bool:
@@ -72,19 +86,21 @@ def paths(url: str, revision: str, run_id: str) -> list[str]:
 
 # At most 32 lists of 8 bytes a stay, whoever leafs through them: 26 MB at 100,000 stays.
 @st.cache_resource(max_entries=32, show_spinner=False)
-def listed(stamp: tuple[str, str | None, int, str | None], written: str) -> np.ndarray:
+def listed(stamp: Stamp, written: str, _run_id: str | None) -> np.ndarray:
     """The stays (N,) of a list in its order; the first argument is a `browse_stamp`.
 
+    Args:
+        _run_id: whose browser is at hand; a list that reads no run is the same one for all of them.
     Raises: ValueError for a text that `StayList.written` never writes.
     """
-    ids = read_list(written).ids(_browser(*stamp))
+    ids = read_list(written).ids(_filled(browse_stamp(_run_id)))
     ids.setflags(write=False)
     return ids
 
 
 def listed_stays(run_id: str | None, written: str) -> np.ndarray:
-    """`listed` as it is now; a list that reads no run is the same one for all of them."""
-    return listed(browse_stamp(run_id if read_list(written).reads_run else None), written)
+    """`listed` as it is now."""
+    return listed(browse_stamp(run_id if read_list(written).reads_run else None), written, run_id)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -23,7 +23,9 @@ _PAGE, _ARRIVED = "page_shown", "page_arrived"
 
 def note_page(path: str) -> None:
     """Remember which page is about to be drawn; to be called before it is."""
-    st.session_state[_ARRIVED] = st.session_state.get(_PAGE) != path
+    if st.session_state.get(_PAGE) != path:
+        # Only ever set: a second click may cut off the run that arrives before the page has looked.
+        st.session_state[_ARRIVED] = True
     st.session_state[_PAGE] = path
 
 
@@ -36,7 +38,7 @@ def forget_what_the_link_does_not_say(parameters: Collection[str]) -> None:
             was.
     """
     named = set(st.query_params)
-    if st.session_state.get(_ARRIVED) and not named.isdisjoint(parameters):
+    if st.session_state.pop(_ARRIVED, False) and not named.isdisjoint(parameters):
         for name in set(parameters) - named:
             st.session_state.pop(name, None)
 
@@ -69,24 +71,11 @@ def stamp() -> tuple[str, str]:
     return store.url, revision(store.url)
 
 
-@st.cache_data(ttl=5, max_entries=8, show_spinner=False)
-def _cohort_revision(url: str) -> str:
-    return read_results.cohort_revision(_open(url))
-
-
 # While this very run is scored its predictions change at every look: a large frame is not built anew for each.
 @st.cache_data(ttl=15, max_entries=32, show_spinner=False)
-def _n_predictions(url: str, run_id: str) -> int:
+def n_predictions(url: str, run_id: str) -> int:
+    """How many samples the run has scored; as predictions are only ever added, what is read of them hangs on it."""
     return read_results.n_predictions(_open(url), run_id)
-
-
-def stays_stamp(run_id: str | None) -> tuple[str, str, int, str | None]:
-    """Return (store URL, revision of the cohort, predictions of the run, run): what the frame of all stays hangs on.
-
-    A job that scores another run changes none of it, so the largest frame of the app is not read anew meanwhile.
-    """
-    url = the_store().url
-    return url, _cohort_revision(url), _n_predictions(url, run_id) if run_id else 0, run_id
 
 
 def cached_store(url: str) -> Store:

@@ -107,7 +107,7 @@ def _asked(found: pd.DataFrame, counted: Counted | None, deaths: str) -> tuple[s
     if deaths == "without":
         st.caption("Without deaths only disease groups are evaluated; switch deaths on for the others.")
     elif counted is not None and (missing := _not_evaluated(counted.frame, kinds)):
-        st.caption(f"Groups by {missing} were not evaluated yet: run `lemof evaluate` again.")
+        st.caption(f"Groups by {missing} were not evaluated yet: run `lemof evaluate` again for this split.")
     return kind or kinds[0], measure or "auroc"
 
 

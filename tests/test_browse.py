@@ -19,7 +19,6 @@ from cohort_db import browse, facets
 from cohort_db.browse import BINS, CODED, Browser
 from cohort_db.stay_filters import ECG, SPLITS, Filters
 from cohort_db.store import Store, open_store
-from cohort_db.tally import FACETS, tally
 from dashboard.cohort_filters import SORTS
 
 __all__ = ["make_sqlite", "make_store"]
@@ -126,21 +125,6 @@ def test_ages_and_histograms_are_numpys(browser: Browser, database: sqlite3.Conn
         found = [value for (value,) in _asked(database, column, filters.without(of)) if value is not None]
         parts = np.minimum((np.array(found, dtype=float) * BINS).astype(int), BINS - 1)
         assert browser.histogram(filters, of).tolist() == np.bincount(parts, minlength=BINS).tolist()
-
-
-@pytest.mark.parametrize("run_id", [RUN, None])
-def test_all_facets_at_once_are_the_facets_one_by_one(held: Store, run_id: str | None) -> None:
-    browser = Browser(held, run_id)
-    filters = Filters(sex=("F",), age=(20, 80))
-    found = tally(browser, filters, scored=run_id is not None)
-    assert found.n == browser.count(filters)
-    assert found.by == {facet: browser.counts(filters, facet) for facet in FACETS}
-    assert found.ages == browser.ages(filters)
-    for of, counted in (("p", found.p), ("error", found.error)):
-        if run_id is None:
-            assert counted is None
-        else:
-            assert counted is not None and counted.tolist() == browser.histogram(filters, of).tolist()
 
 
 @given(filters=FEW, more=FEW)

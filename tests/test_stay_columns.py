@@ -66,6 +66,27 @@ def test_what_is_held_is_one_moment_codes_and_rows_alike(make_sqlite: MakeStore)
     assert early.counts(women, "unit") == wanted, "read once"
 
 
+def test_a_page_leaves_out_who_went_after_the_stays_were_read(make_store: MakeStore) -> None:
+    store = make_store()
+    hold(store, made_up_stays())
+    browser = Browser(store, RUN)
+    everybody = browser.stay_ids(Filters()).tolist()
+    with store.writing() as conn:
+        conn.exec_driver_sql(f"DELETE FROM stay_facet WHERE stay_id = {everybody[0]}")
+    assert browser.page(Filters(), limit=5)["stay_id"].tolist() == everybody[1:5]
+
+
+@pytest.mark.parametrize("run_id", [None, "no such run"])
+def test_without_predictions_the_split_is_the_stores(make_store: MakeStore, run_id: str | None) -> None:
+    store = make_store()
+    hold(store, made_up_stays())
+    with store.reading() as conn:
+        columns = StayColumns(conn, "los", run_id)
+    found = columns.rows(select(browsed.c.split, browsed.c.p, browsed.c.path).order_by(browsed.c.stay_id))
+    wanted = made_up_stays().sort_values("stay_id")["own_split"].tolist()
+    assert [(SPLITS[split], p, path) for split, p, path in found] == [(name, None, None) for name in wanted]
+
+
 def test_nothing_is_sought_outside_the_memory(make_sqlite: MakeStore) -> None:
     store = make_sqlite()
     hold(store, made_up_stays())

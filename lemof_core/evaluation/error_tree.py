@@ -26,8 +26,8 @@ class Node:
 
     path: (fact, whether it holds) from the root on; n: stays of everybody; held_out: their mean error in the half that
     did not choose the splits; split: the fact that parts the node, None for a leaf; p: of the difference between its
-    two parts in the held-out half (Welch), adjusted over all splits of the tree (Benjamini and Hochberg 1995); NaN
-    where a part is too small, or for a leaf.
+    two parts in the held-out half (Welch's test of the patients' means), adjusted over all splits of the tree
+    (Benjamini and Hochberg 1995); NaN where a part is too small, or for a leaf.
     """
 
     path: tuple[tuple[int, bool], ...]

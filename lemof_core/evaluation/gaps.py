@@ -32,7 +32,7 @@ class Gap:
     """How far the highest group stands above the lowest.
 
     difference: highest - lowest; ratio: lowest / highest, None where the highest is 0. Both with the 95 %
-    patient-bootstrap interval of this very pair, which may lie on both sides of no difference. by_chance: the
+    interval of this very pair over its draws, which may lie on both sides of no difference. by_chance: the
     BY_CHANCE quantile of the largest gap between any two groups if all were equal, each as uncertain as it is.
     """
 
@@ -133,7 +133,7 @@ def auroc_by_group(
         else:
             drawn = weighted_auroc(*of_group, bootstrap_weights(subject_ids[one], n_draws=n_draws, seed=seed))
             value = float(weighted_auroc(*of_group, np.ones((1, int(one.sum()))))[0])
-        low, high = np.nanquantile(drawn, [0.025, 0.975])
+        low, high = np.clip(np.nanquantile(drawn, [0.025, 0.975]), 0, 1)
         rows.append((value, float(low), float(high), int(of_group[0].sum()), int(one.sum())))
         draws.append(drawn)
     table = pd.DataFrame(rows, index=list(members), columns=["value", "lo", "hi", "k", "n"])
