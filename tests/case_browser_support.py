@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser_support import ROOT, chromium_browser, idle, streamlit_server
+from browser_support import IDENTITIES, ROOT, chromium_browser, idle, streamlit_server
 from case_support import CaseStore
 from playwright.sync_api import Locator, Page, expect
 
@@ -40,6 +40,8 @@ def next_button(page: Page) -> Locator:
 
 
 def arrived(page: Page, stay_id: int) -> None:
-    """The last panel of that patient is there, and the page is at rest."""
+    """The last panel of that patient is there, and the page is at rest; on a busy machine a history step may come late,
+    and the patient is hidden and drawn once more."""
     expect(page.locator(f'[data-panel="trends"][data-stay="{stay_id}"]')).to_be_visible()
     idle(page)
+    page.wait_for_function(f"() => ({IDENTITIES})().length > 0")

@@ -249,6 +249,8 @@ def test_hostile_uploads_are_one_sentence_each_and_the_server_goes_on(page: Page
         expect(page.get_by_role("button", name="Predict", exact=True)).to_be_disabled()
         assert "Traceback" not in page.inner_text("body") and "root:" not in page.inner_text("body")
         page.get_by_role("button", name="New patient").click()
+        # The form is a new one by then: what is given to the old one is lost.
+        expect(page.get_by_test_id("stAlert").filter(has_text=sentence)).to_have_count(0)
         idle(page)
     upload(page, wfdb_files(heart()))
     expect(page.get_by_test_id("live-facts")).to_contain_text("12 of 12")
