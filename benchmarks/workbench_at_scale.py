@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from case_at_scale import resident_mb, server_pid, spread
-from cohort_at_scale import EMPTY, empty_app_mb
+from cohort_at_scale import EMPTY, clicked, empty_app_mb, note
 from side_by_side import machine, report
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from browser_support import chromium_browser, idle, streamlit_server  # noqa: E402
-from playwright.sync_api import Page, WebSocket  # noqa: E402
+from playwright.sync_api import Page  # noqa: E402
 
 from cohort_db import read_results  # noqa: E402
 from cohort_db.store import open_store  # noqa: E402
@@ -89,12 +89,8 @@ def measured(home: Path) -> dict[str, Any]:
 
 def _opened(page: Page, url: str, sizes: list[int]) -> float:
     """Seconds until the page is at rest."""
-
-    def note(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda frame: sizes.append(len(frame)))
-
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.on("websocket", note)
+    page.on("websocket", lambda socket: note(socket, sizes))
     start = time.perf_counter()
     page.goto(url)
     page.get_by_test_id("provenance").wait_for(timeout=60_000)
@@ -104,22 +100,13 @@ def _opened(page: Page, url: str, sizes: list[int]) -> float:
 
 def _changes(page: Page, other: Page, control: tuple[str, str]) -> dict[str, Any]:
     """Seconds from a click on a control to the page at rest, what was not asked before and what was; and the ratio."""
-    first = _clicked(page, control[0])
+    first = clicked(page, control[0])
     times, reruns = [], []
     for number in range(2 * REPEATS):
-        times.append(_clicked(page, control[(number + 1) % 2]))
-        reruns.append(_clicked(other, "again"))
+        times.append(clicked(page, control[(number + 1) % 2]))
+        reruns.append(clicked(other, "again"))
     ratio = statistics.median(a / b for a, b in zip(times, reruns, strict=True))
     return {"new_choice_s": round(first, 2), "choice_again": spread(times), "ratio": round(ratio, 1)}
-
-
-def _clicked(page: Page, text: str) -> float:
-    button = page.get_by_role("radio", name=text, exact=True).or_(page.get_by_role("button", name=text, exact=True))
-    button.first.scroll_into_view_if_needed()
-    start = time.perf_counter()
-    button.first.click()
-    idle(page)
-    return time.perf_counter() - start - 0.25
 
 
 if __name__ == "__main__":

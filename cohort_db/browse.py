@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Integer, Select, and_, case, cast, func, literal, select
+from sqlalchemy import Connection, Integer, Select, case, cast, func, literal, select
 
 from cohort_db.facets import codes as codes_of
 from cohort_db.frames import frame_of
 from cohort_db.schema import facet_count, facet_state, prediction, stay_facet
-from cohort_db.stay_columns import StayColumns, browsed, split_of_run
+from cohort_db.stay_columns import StayColumns, beside_predictions, browsed, split_of_run
 from cohort_db.stay_conditions import conditions, error, order_by
 from cohort_db.stay_filters import SPLITS, Filters
 from cohort_db.store import Store
@@ -156,14 +156,9 @@ class Browser:
     def _shown(self, ids: list[int]) -> Select[Any]:
         """What `page` shows of these stays, out of the store."""
         names = ("stay_id", "subject_id", "sample_id", "age_years", "label", *(set(CODED) - {"split"}))
-        same = and_(
-            prediction.c.run_id == (self.run_id or ""),
-            prediction.c.stay_id == stay_facet.c.stay_id,
-            prediction.c.sample_id == stay_facet.c.sample_id,
-        )
         of_run = [prediction.c[name] for name in ("p", "path", "p_lo", "p_hi")]
         columns = (*(stay_facet.c[name] for name in names), split_of_run().label("split"), *of_run)
-        joined = stay_facet.outerjoin(prediction, same)
+        joined = beside_predictions(self.run_id or "")
         return (
             select(*columns).select_from(joined).where(stay_facet.c.task == self._task, stay_facet.c.stay_id.in_(ids))
         )

@@ -22,6 +22,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
+    FromClause,
     Integer,
     MetaData,
     Select,
@@ -132,15 +133,18 @@ def reading(task: str, run_id: str | None) -> Select[Any]:
     if run_id is None:
         nothing = literal(None)
         return known.add_columns(stay_facet.c.split, nothing, nothing).where(stay_facet.c.task == task)
+    columns = (split_of_run(), _place(prediction.c.path, PATHS), prediction.c.p)
+    return known.add_columns(*columns).select_from(beside_predictions(run_id)).where(stay_facet.c.task == task)
+
+
+def beside_predictions(run_id: str) -> FromClause:
+    """The narrow rows, each with the run's prediction for the stay's first sample where there is one."""
     same = and_(
         prediction.c.run_id == run_id,
         prediction.c.stay_id == stay_facet.c.stay_id,
         prediction.c.sample_id == stay_facet.c.sample_id,
     )
-    columns = (split_of_run(), _place(prediction.c.path, PATHS), prediction.c.p)
-    return (
-        known.add_columns(*columns).select_from(stay_facet.outerjoin(prediction, same)).where(stay_facet.c.task == task)
-    )
+    return stay_facet.outerjoin(prediction, same)
 
 
 def split_of_run() -> ColumnElement[Any]:

@@ -51,7 +51,7 @@ def standing(saved: SavedCohort) -> str:
 
 
 @st.cache_data(ttl=15, max_entries=256, show_spinner=False)
-def _standing(stamped: tuple[str, str | None, int, str | None], cohort_id: str) -> str:
+def _standing(stamped: queries_cohort.Stamp, cohort_id: str) -> str:
     store = cached_store(stamped[0])
     saved = saved_cohorts.get(store, cohort_id)
     there = saved_cohorts.still_there(store, saved.cohort_id)

@@ -84,7 +84,7 @@ def _filters(cohort: str) -> Filters:
 
 @st.cache_data(max_entries=16, show_spinner="Comparing the cohorts")
 def _rows(
-    stamped: tuple[str, str | None, int, str | None], asked: tuple[Filters, Filters], defined: Definition
+    stamped: queries_cohort.Stamp, asked: tuple[Filters, Filters], defined: Definition
 ) -> tuple[pd.DataFrame, tuple[int, int]]:
     """The rows of `compared`, and how many stays each cohort has; the first argument is a `browse_stamp`."""
     browser = queries_cohort.browser(stamped[-1])
