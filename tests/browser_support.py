@@ -149,12 +149,18 @@ def chromium_page(
 
 
 def idle(page: Page, timeout_s: float = 30) -> None:
-    """The script has drawn something and rested, connected, for a quarter of a second.
+    """For a quarter of a second the script has rested, connected, and nothing on the page has come or gone.
 
-    A click's own rerun is not overlooked so, nor the first run of a busy machine, before which all is at rest too.
+    A click's own rerun is not overlooked so, nor the first run of a busy machine, before which all is at rest too, nor
+    what the browser draws after the script's end. A very busy machine may begin a click's run later still: who reads
+    what the click changes waits for that itself.
     """
     page.wait_for_function(
         """() => {
+            if (!window.lemofObserver) {
+                window.lemofObserver = new MutationObserver(() => { window.lemofRestingSince = null; });
+                window.lemofObserver.observe(document, { subtree: true, childList: true, characterData: true });
+            }
             const resting = document.querySelector(
                 '[data-test-script-state="notRunning"][data-test-connection-state="CONNECTED"]');
             const drawn = document.querySelector('[data-testid="stElementContainer"]');

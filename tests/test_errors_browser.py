@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from axe_support import violations
 from browser_support import chromium_browser, chromium_page, find_chromium, identities, idle, streamlit_server
+from case_browser_support import arrived
 from errors_support import PLANTED, errors_home
 from pages_support import RUN, pages_stores
 from playwright.sync_api import Page, expect
@@ -91,6 +92,7 @@ def test_a_listed_stay_opens_its_own_case_of_the_same_run(server: str, page: Pag
     first = listed(page)[0]
     assert first["run"] == [RUN]
     open_at(page, f"{server}/case?stay={first['stay'][0]}&run={RUN}")
+    arrived(page, int(first["stay"][0]))
     assert identities(page) == {(first["stay"][0], RUN)}
 
 
