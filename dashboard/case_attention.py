@@ -124,18 +124,20 @@ def attention_panel(case: Case, attention: Attention | None, variables: pd.DataF
     if sentences:
         st.html(f'<div class="case-sentence" data-testid="attention-choice">{html.escape(sentences)}</div>')
     key = f"case-attention-chart-{case.stay_id}-{case.run_id}"
-    st.plotly_chart(
-        attention_figure(
-            attention.ecg_from_ehr, attention.ehr_from_ecg, attention.edges_s, labels, order, token=row, window=window
-        ),
-        width="stretch",
-        theme="streamlit",
-        key=key,
-        on_select=partial(_choose_cell, key, labels, _window_names(attention)),
-        selection_mode="points",
-        config={"displayModeBar": False},
-        alt=f"Attention of {len(attention.edges_s) - 1} ECG windows and {len(order)} health record tokens. {NOT_WHY}",
+    figure = attention_figure(
+        attention.ecg_from_ehr, attention.ehr_from_ecg, attention.edges_s, labels, order, token=row, window=window
     )
+    with st.container(key="case-attention"):
+        st.plotly_chart(
+            figure,
+            width="stretch",
+            theme="streamlit",
+            key=key,
+            on_select=partial(_choose_cell, key, labels, _window_names(attention)),
+            selection_mode="points",
+            config={"displayModeBar": False},
+            alt=f"Attention of {len(attention.edges_s) - 1} ECG windows and {len(order)} record tokens. {NOT_WHY}",
+        )
     _footnote(attention, len(order))
 
 

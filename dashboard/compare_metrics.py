@@ -43,7 +43,7 @@ def draw_metrics(pair: Pair, revision: str) -> None:
         st.html(f'<div data-testid="compare-metrics">{plain_table(metrics_table(found), words=["Verdict"])}</div>')
     with right:
         rows = difference_rows(found)
-        figure = forest(rows, x_title="A − B (right of the line: A better)", reference=0.0, at_most=(-1.0, 1.0))
+        figure = forest(rows, x_title="A − B<br>(right of the line: A better)", reference=0.0, at_most=(-1.0, 1.0))
         alt = f"Differences of {len(rows)} metrics between the runs, as in the table"
         st.plotly_chart(figure, key="chart-compare-metrics", alt=alt, **PLAIN)
         st.caption(_test_words(test, pair))

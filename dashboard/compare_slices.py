@@ -47,11 +47,10 @@ def draw_slices(pair: Pair, revision: str) -> None:
     everybody = slice_changes(*_arrays(pair), {("all", EVERYBODY): np.ones(pair.n, dtype=bool)}, score=score)[0]
     rows = forest_rows(known[:N_DRAWN], score)
     better = "right" if score == "auroc" else "left"
-    figure = forest(rows, x_title=f"{METRIC_WORDS[score]}, A − B ({better} of the line: A better)", reference=0.0,
+    figure = forest(rows, x_title=f"{METRIC_WORDS[score]}, A − B<br>({better} of the line: A better)", reference=0.0,
                     overall=everybody.value)  # fmt: skip
     alt = f"Difference of the {METRIC_WORDS[score]} in {len(rows)} groups, largest first, as in the table"
-    with st.container(key="compare-slices"):
-        st.plotly_chart(figure, key="chart-compare-slices", alt=alt, **PLAIN)
+    st.plotly_chart(figure, key="chart-compare-slices", alt=alt, **PLAIN)
     silent = len(found) - len(known)
     gone = f" {silent} more with fewer than 5 stays of a class are not shown." if silent else ""
     st.caption(

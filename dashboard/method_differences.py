@@ -49,7 +49,7 @@ def draw_differences(rows: pd.DataFrame, choice: Choice, metric: str) -> None:
             "Pair of encoders", pairs, index=start, format_func=pair_label, key="encoders", bind="query-params"
         )
         shown = forest_rows(found[found["pair"] == pair])
-        figure = forest(shown, x_title=f"{name} of {who} minus that of the rival", reference=0.0)
+        figure = forest(shown, x_title=f"{name} of {who}<br>minus that of the rival", reference=0.0)
         st.plotly_chart(figure, key="chart-differences", alt=f"Differences in {name}, {len(shown)} rivals", **PLAIN)
     with right:
         st.html(plain_table(summary(found)))

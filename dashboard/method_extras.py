@@ -43,7 +43,7 @@ def draw_ladder(name: str, one: Measured, metric: str) -> None:
     found = over_seeds(rows, _PARTS)
     shown = ladder_rows(found)
     figure = forest(shown, x_title=metric_label(metric))
-    figure.update_xaxes(nticks=4, tickangle=0)  # the steps lie close together, and a phone is narrow
+    figure.update_xaxes(nticks=4)  # the steps lie close together, and a phone is narrow
     st.plotly_chart(figure, key=f"chart-{name}", alt=f"{metric_label(metric)}: {len(shown)} rows of {name}", **PLAIN)
     counts = found[["n", "events"]]
     if len(counts.drop_duplicates()) > 1:

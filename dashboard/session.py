@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from cohort_db import read, read_results
-from cohort_db.errors import InputMistake
+from cohort_db.errors import InputMistake, StoreVersionMismatch
 from cohort_db.store import Store, default_url, open_store
 from dashboard.data_worth import data_warnings
 from dashboard.wording import RESEARCH_USE
@@ -49,9 +49,13 @@ def _open(url: str) -> Store:
 
 
 def the_store() -> Store:
-    """Return the store; without one the page says what to do and stops."""
+    """Return the store; without one, or with one of another version, the page says what to do and stops."""
     try:
         return _open(default_url())
+    except StoreVersionMismatch as mismatch:
+        st.title("The store has another version")
+        st.info(f"{str(mismatch)[:1].upper()}{str(mismatch)[1:]}.")
+        st.stop()
     except InputMistake as mistake:
         st.title("No data yet")
         st.info(f"{mistake}")

@@ -207,9 +207,7 @@ def _ordered_rows(some: pd.DataFrame, kind: str) -> pd.DataFrame:
     rows = rows.assign(id=ordered["stratum"].to_numpy())
     hidden = ~np.array(enough, dtype=bool)
     rows.loc[hidden, ["value", "lo", "hi"]] = np.nan
-    few = np.where(2 * ordered["events"] < ordered["n"], "few long stays", "few other stays")
-    counts = [f"n = {n:,}, {k:,} long" for n, k in ordered[["n", "events"]].itertuples(index=False)]
-    said = [f"suppressed, {why}   {count}" for why, count in zip(few, counts, strict=True)]
+    said = [f"suppressed   n = {n:,}, {k:,} long" for n, k in ordered[["n", "events"]].itertuples(index=False)]
     rows["text"] = np.where(hidden, said, rows["text"])
     return rows
 

@@ -26,6 +26,15 @@ PAGES = (
     *("/", "/cohort", "/cohorts", "/case", "/levels", "/performance", "/errors", "/methods", "/compare"),
     *("/live", "/model-card"),
 )
+# The texts of charts that lie partly outside their chart, where nobody can read them.
+CUT_TEXTS = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap((chart) => {
+  const box = chart.getBoundingClientRect();
+  return [...chart.querySelectorAll("svg.main-svg text")].filter((text) => {
+    const own = text.getBoundingClientRect();
+    return own.width && (own.left < box.left - 1 || own.right > box.right + 1
+      || own.top < box.top - 1 || own.bottom > box.bottom + 1);
+  }).map((text) => text.textContent);
+})"""
 CASES = ("", "&depth=Attention&overlay=saliency", "&depth=Raw+values")
 
 
@@ -71,7 +80,10 @@ def test_axe_finds_nothing_serious_and_no_request_leaves_the_base_path(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_scrolls_sideways_on_a_phone(url: str, stay: int, scheme: Literal["light", "dark"]) -> None:
+def test_no_page_scrolls_sideways_and_no_chart_cuts_its_words_on_a_phone(
+    url: str, stay: int, scheme: Literal["light", "dark"]
+) -> None:
+    cut: dict[str, list[str]] = {}
     with chromium_page(390, 844, scheme) as page:
         for path in (*PAGES, f"/case?stay={stay}", f"/case?stay={stay}&depth=Attention"):
             opened(page, url + path)
@@ -80,6 +92,8 @@ def test_no_page_scrolls_sideways_on_a_phone(url: str, stay: int, scheme: Litera
                 ".map((one) => one.scrollWidth)"
             )
             assert max(wide) <= 390, path
+            cut[path] = page.evaluate(CUT_TEXTS)
+    assert {path: texts for path, texts in cut.items() if texts} == {}
 
 
 def test_a_case_is_leafed_through_and_linked_behind_a_base_path(url: str, stay: int, demo_home: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -73,6 +74,18 @@ def test_without_a_store_a_page_says_what_to_do(
     assert [one.value for one in app.exception] == []
     assert app.title[0].value == "No data yet"
     assert "lemof ingest" in said(app)
+
+
+def test_a_store_of_an_older_version_is_no_store_without_data(
+    pages_stores: PagesStores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(pages_stores.home["full"] / "cohort.db", tmp_path)
+    with sqlite3.connect(tmp_path / "cohort.db") as conn:
+        conn.execute("UPDATE alembic_version SET version_num = '0004'")
+    app = open_page("performance", tmp_path, monkeypatch)
+    assert [one.value for one in app.exception] == []
+    assert app.title[0].value == "The store has another version"
+    assert app.info[0].value.startswith("The store at ") and "`lemof ingest` brings it up to date." in app.info[0].value
 
 
 @pytest.mark.parametrize("name", [*PAGES, "methods"])

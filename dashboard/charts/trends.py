@@ -147,7 +147,7 @@ def _t0(t0_h: float, window: tuple[float, float]) -> list[dict[str, Any]]:
 
 def _t0_note(t0_h: float, window: tuple[float, float]) -> dict[str, Any]:
     """Return the line's name, on the side of it where there is room."""
-    text = f"prediction at {t0_h:g} h; what lies right of it, and all grey points, the model did not see"
+    text = f"prediction at {t0_h:g} h; the model saw nothing grey or right of it"
     late = t0_h - window[0] > 0.6 * (window[1] - window[0])
     side = {"xanchor": "right", "xshift": 2} if late else {"xanchor": "left", "xshift": -2}
     at = {"xref": "x", "x": t0_h, "y": 1, "yanchor": "bottom"} | side
