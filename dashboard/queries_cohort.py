@@ -16,6 +16,7 @@ from dashboard.session import TASK, cached_store, n_predictions, the_store
 from dashboard.stay_list import read_list
 from dashboard.wording import Definition, definition_of
 
+_READING = "Reading the stays"  # shown to who waits for half a second
 SPARKLINES = ("heart_rate", "map", "creatinine", "lactate")
 
 
@@ -26,13 +27,6 @@ Stamp = tuple[str, str | None, int, str | None]  # store URL, `facets.revision`,
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _browser(url: str, revision: str | None, n_predictions: int, run_id: str | None) -> Browser:
     return Browser(cached_store(url), run_id, TASK)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Reading the stays")
-def _filled(stamp: Stamp) -> Browser:
-    found = _browser(*stamp)
-    found.read_stays()
-    return found
 
 
 # Jobs leave the counts behind them; a store from before there were any has none yet, which one reader makes for all.
@@ -55,11 +49,12 @@ def browser(run_id: str | None) -> Browser:
     return _browser(*browse_stamp(run_id))
 
 
-# Held per filter: the same link opened by many readers is counted once.
-@st.cache_data(max_entries=64, show_spinner=False)
+# Held per filter: the same link opened by many readers is counted once. Who is first also waits for the stays to be
+# read, which takes seconds at a million.
+@st.cache_data(max_entries=64, show_spinner=_READING)
 def counted(stamp: Stamp, filters: Filters) -> Tally:
     """The counts of all facets. The first argument is a `browse_stamp`."""
-    return tally(_filled(stamp), filters, scored=stamp[2] > 0)
+    return tally(_browser(*stamp), filters, scored=stamp[2] > 0)
 
 
 def counts_are_current(url: str) -> bool:
@@ -84,23 +79,21 @@ def paths(url: str, revision: str, run_id: str) -> list[str]:
     return read_results.scored_paths(cached_store(url), run_id)
 
 
-# At most 32 lists of 8 bytes a stay, whoever leafs through them: 26 MB at 100,000 stays.
-@st.cache_resource(max_entries=32, show_spinner=False)
-def listed(stamp: Stamp, written: str, _run_id: str | None) -> np.ndarray:
-    """The stays (N,) of a list in its order; the first argument is a `browse_stamp`.
+def listed_stays(run_id: str | None, written: str) -> np.ndarray:
+    """The stays (N,) of a list in its order, as they are now.
 
-    Args:
-        _run_id: whose browser is at hand; a list that reads no run is the same one for all of them.
     Raises: ValueError for a text that `StayList.written` never writes.
     """
-    ids = read_list(written).ids(_filled(browse_stamp(_run_id)))
+    return _listed(browse_stamp(run_id if read_list(written).reads_run else None), written, run_id)
+
+
+# At most 32 lists of 8 bytes a stay, whoever leafs through them: 26 MB at 100,000 stays. A list that reads no run is
+# the same one for all of them, by whichever's browser is at hand.
+@st.cache_resource(max_entries=32, show_spinner=_READING)
+def _listed(stamp: Stamp, written: str, _run_id: str | None) -> np.ndarray:
+    ids = read_list(written).ids(browser(_run_id))
     ids.setflags(write=False)
     return ids
-
-
-def listed_stays(run_id: str | None, written: str) -> np.ndarray:
-    """`listed` as it is now."""
-    return listed(browse_stamp(run_id if read_list(written).reads_run else None), written, run_id)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
