@@ -207,6 +207,25 @@ def n_predictions(store: Store, run_id: str) -> int:
         return int(conn.execute(select(func.count()).where(prediction_table.c.run_id == run_id)).scalar_one())
 
 
+def scored(store: Store, run_id: str, split: str) -> tuple[int, int]:
+    """How many of the run's predictions on a split have a known outcome, and how many of those are long stays."""
+    joined = prediction_table.join(sample, sample.c.sample_id == prediction_table.c.sample_id)
+    query = select(func.count(sample.c.label), func.coalesce(func.sum(sample.c.label), 0)).select_from(joined)
+    of_split = (prediction_table.c.run_id == run_id, prediction_table.c.split == split)
+    with store.reading() as conn:
+        n, events = conn.execute(query.where(*of_split)).one()
+    return int(n), int(events)
+
+
+def evaluated(store: Store, run_id: str, split: str) -> tuple[int, int] | None:
+    """What `scored` was when the run's metrics on the split were computed; None where they never were."""
+    overall = (metric.c.source == "final", metric.c.stratum_kind == "all", metric.c.deaths == "with")
+    of_split = (metric.c.run_id == run_id, metric.c.split == split, metric.c.name == "auroc")
+    with store.reading() as conn:
+        found = conn.execute(select(metric.c.n, metric.c.events).where(*overall, *of_split)).first()
+    return None if found is None else (int(found.n), int(found.events))
+
+
 def _hash_of(conn: Connection, queries: list[Executable]) -> str:
     found = [tuple(row) for query in queries for row in conn.execute(query)]
     return hashlib.sha256(repr(found).encode()).hexdigest()

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.charts.forest import forest
 from dashboard.queries_performance import Gain
-from dashboard.queries_results import one_metric
+from dashboard.stored_metrics import one_metric
 from dashboard.strata import COLUMNS, branch_rows
 from dashboard.strata_panel import PLAIN
 from dashboard.wording import estimate, signed

@@ -42,7 +42,8 @@ def draw_curves(frame: pd.DataFrame, asked: Asked, stored: pd.DataFrame, key: Ke
         st.info(f"The curves are not estimable: n = {n}, {events} long, and they need both outcomes.")
         return
     here = stored[(stored["stratum_kind"] == kind) & (stored["stratum"] == name)]
-    _draw(some, asked, curves((*key, kind, name), some), here)
+    theory = threshold_in_theory(asked.ratio_here(frame["label"]))
+    _draw(some, asked, theory, curves((*key, kind, name), some), here)
 
 
 def _offered(frame: pd.DataFrame) -> dict[str, tuple[str, str, np.ndarray]]:
@@ -56,12 +57,11 @@ def _offered(frame: pd.DataFrame) -> dict[str, tuple[str, str, np.ndarray]]:
     return offered
 
 
-def _draw(known: pd.DataFrame, asked: Asked, lines: Curves, found: pd.DataFrame) -> None:
-    thresholds, ratio = asked.thresholds, asked.ratio
+def _draw(known: pd.DataFrame, asked: Asked, theory: float, lines: Curves, found: pd.DataFrame) -> None:
+    thresholds = asked.thresholds
     y = known["label"].to_numpy()
     alarm, cuts = alarms(known, thresholds), thresholds_of(known["path"], thresholds)
     at = confusion(y, alarm)
-    theory = threshold_in_theory(ratio)
     panels = (
         (f"AUROC {_said(found, 'auroc')}", "ROC curve", roc(lines.roc, at)),
         (f"AUPRC {_said(found, 'auprc')}", "Precision-recall curve", precision_recall(lines.precision_recall, at)),
@@ -91,6 +91,7 @@ def _draw(known: pd.DataFrame, asked: Asked, lines: Curves, found: pd.DataFrame)
         f"grey points are groups of equal size with Wilson intervals, bars below count stays.{smooth} Decision curve: "
         "the band is the 95 % interval, at each threshold by itself, of the gain over the better of all and none; of "
         f"models that know nothing about one in six has such a range somewhere. {_benefit(y, alarm, cuts)}"
+        + ("" if asked.long_of_100 is None else " The curves are of the stays here, not re-weighted.")
     )
 
 

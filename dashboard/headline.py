@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import queries_cohort, queries_results
 from dashboard.figures import Figure, figure_row
 from dashboard.provenance import worth_of_numbers
+from dashboard.stored_metrics import one_metric, outdated
 from dashboard.wording import definition_of, estimate, interval
 
 
@@ -18,7 +19,7 @@ def draw_headline(url: str, revision: str, run: dict[str, Any] | None) -> tuple[
         st.info("No run yet: the cohort can be browsed, predictions appear after `lemof train` and `lemof score`.")
         return None, None
     found = queries_results.metrics(url, revision, run["run_id"], "test")
-    auroc = queries_results.one_metric(found, "auroc")
+    auroc = one_metric(found, "auroc")
     own = queries_results.metrics(url, revision, run["run_id"], queries_results.HELD_OUT)
     if auroc is None:
         st.info("This run is not evaluated on this store: run `lemof score`, then `lemof evaluate`.")
@@ -34,6 +35,7 @@ def draw_headline(url: str, revision: str, run: dict[str, Any] | None) -> tuple[
         _metric("AUROC (ranking; 0.5 is chance)", found, own, "auroc"),
         _metric("Calibration slope (1 is ideal)", found, own, "cal_slope"),
     ]
+    old = outdated(found, *queries_results.scored(url, revision, run["run_id"], "test"), run_id=run["run_id"])
     share = queries_results.reachable(url, revision, run["run_id"], "test")
     if share is None:
         figures.append(_metric("Brier score (0 is best)", found, own, "brier"))
@@ -42,6 +44,8 @@ def draw_headline(url: str, revision: str, run: dict[str, Any] | None) -> tuple[
         beside = interval(share.lo, share.hi)
         figures.append(Figure("Share of the reachable AUROC", f"{share.value:.2f}", beside, below))
     st.html(figure_row(figures))
+    if old:
+        st.warning(old)
     return n, events
 
 
@@ -58,7 +62,7 @@ def data_and_run(url: str, revision: str, run: dict[str, Any] | None) -> str:
 
 
 def _metric(label: str, found: Any, own: Any, name: str) -> Figure:
-    one, brought = (queries_results.one_metric(some, name) for some in (found, own))
+    one, brought = (one_metric(some, name) for some in (found, own))
     below = f"this store's test split, n = {one['n']:,}" if one else ""
     if brought:
         said = estimate(brought["value"], brought["lo"], brought["hi"], brought["note"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -52,6 +50,12 @@ def scored_splits(url: str, revision: str, run_id: str) -> list[str]:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
+def scored(url: str, revision: str, run_id: str, split: str) -> tuple[int, int]:
+    """How many predictions on the split have a known outcome, and how many of those are long stays."""
+    return read_results.scored(cached_store(url), run_id, split)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
 def fitted(url: str, revision: str, run_id: str) -> dict[str, pd.DataFrame]:
     """What the run was fitted to: frames `calibrations`, `level_choices`, `stage_weights` of `read_results`."""
     store = cached_store(url)
@@ -60,13 +64,6 @@ def fitted(url: str, revision: str, run_id: str) -> dict[str, pd.DataFrame]:
         "level_choices": read_results.level_choices(store, run_id),
         "stage_weights": read_results.stage_weights(store, run_id),
     }
-
-
-def one_metric(found: pd.DataFrame, name: str, source: str = "final", deaths: str = "with") -> dict[str, Any] | None:
-    """The overall metric of a source as a mapping; None where it was not evaluated."""
-    here = (found["source"] == source) & (found["stratum_kind"] == "all") & (found["deaths"] == deaths)
-    rows = found[here & (found["name"] == name)].to_dict("records")
-    return {str(key): value for key, value in rows[0].items()} if rows else None
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dashboard.queries_results import HELD_OUT, metrics, one_metric
+from dashboard.queries_results import HELD_OUT, metrics
+from dashboard.stored_metrics import one_metric
 from dashboard.wording import estimate
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard import queries_cohort
 from dashboard.charts.forest import forest
-from dashboard.queries_results import one_metric
+from dashboard.stored_metrics import one_metric
 from dashboard.strata import (
     AT_THRESHOLD,
     AUDITED,

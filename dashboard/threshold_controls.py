@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.threshold_paths import KEYS, PATHS, start, told
+from lemof_core.evaluation.prevalence import class_weights
 
 URL: dict[str, Any] = {"bind": "query-params"}
 
@@ -20,6 +21,18 @@ class Asked:
     thresholds: dict[str, float]
     ratio: float
     long_of_100: float | None
+
+    def class_weights(self, labels: pd.Series) -> tuple[float, float]:
+        """What each long stay and each other one of these counts for in the ward asked for; 1 and 1 as here."""
+        share = labels.mean()
+        if self.long_of_100 is None or not 0 < share < 1:
+            return 1.0, 1.0
+        return class_weights(float(share), self.long_of_100 / 100)
+
+    def ratio_here(self, labels: pd.Series) -> float:
+        """The cost ratio that asks of these stays, unweighted, what `ratio` asks of the ward."""
+        of_long, of_other = self.class_weights(labels)
+        return self.ratio * of_long / of_other
 
 
 def ask(frame: pd.DataFrame, tuned: dict[str, float]) -> Asked:
@@ -50,7 +63,7 @@ def ask(frame: pd.DataFrame, tuned: dict[str, float]) -> Asked:
         "%.1f",
         key="prevalence",
         placeholder="as here",
-        help="Re-weights PPV, NPV and alarms for a ward with another share of long stays; empty: as here",
+        help="Re-weights PPV, NPV, alarms and costs for a ward with another share of long stays; empty: as here",
         **URL,
     )
     return Asked(thresholds, float(ratio), long_of_100)

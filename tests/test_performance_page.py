@@ -17,10 +17,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from cohort_db import read_analysis, read_results
 from cohort_db.results import replace_metrics
 from cohort_db.store import open_store
+from dashboard.report.contents import contents
 from dashboard.wording import estimate
 from lemof_core.evaluation.confusion import confusion
 from lemof_core.evaluation.cuts import CUTS
 from lemof_core.evaluation.prevalence import reweighted
+from lemof_core.jobs.evaluate import evaluate
+from lemof_core.jobs.status import status
 
 __all__ = ["all_test", "pages_stores"]
 CUTS_IN_USE = {"both": THRESHOLD, "ehr": 0.5}
@@ -72,6 +75,10 @@ def test_another_share_of_long_stays_changes_ppv_and_npv_alone(
     assert shown["PPV"][2] == estimate(*wanted["PPV"]) and shown["NPV"][2] == estimate(*wanted["NPV"])
     assert shown["Sensitivity"][2] == shown["Specificity"][2] == "as here"
     assert "re-weighted, 20 % long" in text and "same patients within the long stays" in text
+    assert "If a missed long stay costs one false alarm and 20 % of the stays are long" in text
+    long, alarm = known["label"] == 1, known["alarm"]
+    cost = 20 * (long & ~alarm).sum() / long.sum() + 80 * (~long & alarm).sum() / (~long).sum()
+    assert f"100 stays cost {cost:.1f} [" in text
 
 
 def test_the_cheapest_threshold_is_the_one_that_brute_force_finds(
@@ -188,3 +195,32 @@ def test_few_one_or_no_stays_are_said_to_be_so(
         assert "The curves are not estimable" in text
     else:
         assert "The smooth curve is not estimable" in text
+
+
+def test_metrics_that_are_not_of_the_stays_scored_by_now_say_so(
+    all_test: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = shutil.copytree(all_test, tmp_path / "home")
+    store = open_store(f"sqlite:///{home / 'cohort.db'}")
+    before, names = read_results.scored(store, RUN, "test"), ("overview", "performance", "model_card")
+    assert before == read_results.evaluated(store, RUN, "test") != (0, 0)
+    assert status(store)["next"].startswith("streamlit run")
+    replace_metrics(store, RUN, "test", read_results.metrics(store, RUN, "test").iloc[:0])
+    assert read_results.evaluated(store, RUN, "test") is None and status(store)["next"] == "lemof evaluate"
+    evaluate(store, RUN)
+    for name in names:
+        assert [one.value for one in open_page(name, home, monkeypatch).warning] == []
+    assert not any("stored metrics" in one for one in contents(store, RUN).warnings)
+    with store.writing() as conn:
+        conn.exec_driver_sql("DELETE FROM prediction WHERE sample_id = (SELECT min(sample_id) FROM prediction)")
+    st.cache_resource.clear()  # no job takes predictions away, so no page looks for it
+    now = read_results.scored(store, RUN, "test")
+    assert now[0] == before[0] - 1 and read_results.evaluated(store, RUN, "test") == before
+    told = f"The stored metrics are of {before[0]} stays, {before[1]} long; by now {now[0]} are scored, {now[1]} long."
+    for name in names:
+        assert [one.value[: len(told)] for one in open_page(name, home, monkeypatch).warning] == [told], name
+    assert any(one.startswith(told) for one in contents(store, RUN).warnings)
+    evaluate(store, RUN)
+    assert [one.value for one in open_page("performance", home, monkeypatch).warning] == []
+    assert read_results.scored(store, "nobody", "test") == (0, 0)
+    store.close()

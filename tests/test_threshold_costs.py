@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from scipy.special import expit, logit
 from sklearn.metrics import confusion_matrix
 from statsmodels.stats.proportion import proportion_confint
 
+from dashboard.threshold_controls import Asked
 from lemof_core.evaluation.confusion import Confusion, confusion
 from lemof_core.evaluation.cost import cheapest, cost_interval, ratio_in_use, threshold_in_theory
 from lemof_core.evaluation.cuts import CUTS, cut_counts, drawn_cut_counts
@@ -152,6 +154,24 @@ def test_the_cost_of_alarms_is_counted_by_hand_and_holds_its_interval() -> None:
     half = 1.96 * loss.std() / np.sqrt(400)
     assert (low, high) == pytest.approx((loss.mean() - half, loss.mean() + half), abs=0.15 * half)
     assert cost_interval(np.array([1]), np.array([False]), np.array([7]), 5.0) == (500.0, 500.0, 500.0)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.8])
+def test_in_a_ward_with_another_share_the_cheapest_threshold_is_that_of_its_weighted_stays(share: float) -> None:
+    y, p = calibrated(3000)
+    asked = Asked({"both": 0.4}, 4.0, 100 * share)
+    of_long, of_other = asked.class_weights(pd.Series(y))
+    weights = np.where(y == 1, of_long, of_other)
+    assert weights.sum() == pytest.approx(len(y)) and weights[y == 1].sum() == pytest.approx(share * len(y))
+    costs = [(weights * np.where(y == 1, 4.0 * (p < cut), p >= cut)).sum() for cut in CUTS]
+    ratio = asked.ratio_here(pd.Series(y))
+    found = cheapest(cut_counts(y, p), drawn_cut_counts(y, p, np.arange(len(y)), n_draws=5), ratio)
+    assert found is not None
+    assert costs[round(100 * found.cut)] == pytest.approx(min(costs))
+    assert of_other * found.cost == pytest.approx(100 * min(costs) / len(y))
+    corrected = expit(logit(threshold_in_theory(ratio)) + prior_shift(float(y.mean()), share))
+    assert corrected == pytest.approx(threshold_in_theory(4.0)), "in theory where the corrected p is 1 / (1 + ratio)"
+    assert Asked({}, 4.0, None).ratio_here(pd.Series(y)) == Asked({}, 4.0, 50.0).ratio_here(pd.Series([1, 1])) == 4.0
 
 
 # Another prevalence

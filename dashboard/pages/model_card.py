@@ -14,6 +14,7 @@ from dashboard.model_card import card_of
 from dashboard.provenance import footer, no_cohort, style, worth_of_numbers
 from dashboard.queries_results import HELD_OUT
 from dashboard.session import banners, selected_run, stamp
+from dashboard.stored_metrics import outdated
 from dashboard.wording import definition_of
 
 
@@ -79,6 +80,9 @@ def _numbers(url: str, revision: str, run: dict[str, Any], worth: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         _section("Performance", worth)
+        old = outdated(found, *queries_results.scored(url, revision, run["run_id"], "test"), run_id=run["run_id"])
+        if old:
+            st.warning(old)
         panels.draw_performance(found, queries_results.metrics(url, revision, run["run_id"], HELD_OUT))
     with right:
         _section("Calibration")

@@ -26,6 +26,7 @@ from dashboard.provenance import (
     worth_of_numbers,
 )
 from dashboard.session import banners, selected_run, stamp
+from dashboard.stored_metrics import outdated
 from dashboard.strata_panel import Counted, draw_strata
 from dashboard.threshold_controls import Asked, ask
 from dashboard.threshold_panel import draw_threshold
@@ -70,13 +71,16 @@ def main() -> None:
     key = queries_performance.key_of(people, url, revision, run_id)
     if people.cohort == EVERYBODY:
         found = queries_results.metrics(url, revision, run_id, people.split)
+        old = outdated(found, people.n, people.events, run_id=run_id, split=people.split, deaths=people.deaths)
+        if old:
+            st.warning(old)
     else:
         found = queries_performance.evaluated(key, people.frame, tuple(sorted(tuned.items())), run)
     counted = Counted(
         people.frame, alarms(people.frame, asked.thresholds), _link(run_id, people, asked, cohort), cohort, run_id
     )
     draw_threshold(people.frame, asked.thresholds, asked.long_of_100, counted.link, cohort)
-    draw_cost(people.frame, asked.thresholds, asked.ratio, queries_performance.cuts_by_path(key, people.frame))
+    draw_cost(people.frame, asked, queries_performance.cuts_by_path(key, people.frame))
     stored = found[(found["source"] == "final") & (found["deaths"] == people.deaths)]
     draw_curves(people.frame, asked, stored, key)
     own = queries_results.metrics(url, revision, run_id, queries_results.HELD_OUT)

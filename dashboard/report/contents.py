@@ -22,6 +22,7 @@ from dashboard.report import performance
 from dashboard.report.group import group_metrics
 from dashboard.report.parts import FEWEST, Report, Section, Table
 from dashboard.split_use import in_sample
+from dashboard.stored_metrics import outdated
 from dashboard.threshold_paths import tuned_thresholds
 from dashboard.wording import RESEARCH_USE, Definition, definition_of, recipe
 from lemof_core.evaluation.metrics import draws_while_waiting
@@ -74,6 +75,8 @@ def contents(
     warnings = [*data_warnings(*flags, run), RESEARCH_USE]
     if taught is not None:
         warnings.append(f"In-sample: {taught} These numbers are better than what to expect from new patients.")
+    old = outdated(judged.metrics, judged.n, judged.events, run_id=str(run["run_id"]), split=split)
+    warnings += [old.replace("`", "")] if old else []
     name = f"{title or 'A chosen group'} (group)" if sample_ids is not None else f"{split} split"
     return Report(
         title=f"{defined.label}: run {run['run_id']}",

@@ -79,6 +79,15 @@ def reweighted_oe(y: np.ndarray, p: np.ndarray, share: float) -> Interval | None
     return value, float(value * np.exp(-half)), float(value * np.exp(half))
 
 
+def class_weights(share_here: float, share: float) -> tuple[float, float]:
+    """What each long stay and each other one counts for if `share` of the stays were long; both shares within (0, 1).
+
+    A miss then weighs as much more than a false alarm as the first is greater than the second, and a threshold on the
+    uncorrected p is right for that ratio of costs: their quotient is exp(`prior_shift`).
+    """
+    return share / share_here, (1 - share) / (1 - share_here)
+
+
 def prior_shift(share_here: float, share: float) -> float:
     """What to add to every logit so that p fits a ward where `share` are long: the shift of the prior log-odds.
 

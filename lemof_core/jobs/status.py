@@ -50,6 +50,14 @@ def status(store: Store, task: str = "los") -> dict[str, Any]:
         out["next"] = "lemof train"
     elif runs[0]["scored"] < len(samples):
         out["next"] = "lemof score"
+    elif _not_evaluated(store, runs[0]["run_id"]):
+        out["next"] = "lemof evaluate"
     else:
         out["next"] = "streamlit run streamlit_app.py"
     return out
+
+
+def _not_evaluated(store: Store, run_id: str) -> bool:
+    """Whether the run has scored test samples that its stored metrics are not of."""
+    now = read_results.scored(store, run_id, "test")
+    return now[0] > 0 and read_results.evaluated(store, run_id, "test") != now
