@@ -91,7 +91,7 @@ def save(
         without any stay, or stays that the store does not hold.
     """
     named, by = " ".join(name.split()), " ".join(author.split())
-    for what, text in (("name", named), ("author", by)):
+    for what, text in (("a name", named), ("an author (“Saved by”)", by)):
         if not 0 < len(text) <= LONGEST_NAME:
             raise InputMistake(f"a saved cohort needs {what} of 1 to {LONGEST_NAME} letters")
     given = None if stay_ids is None else np.unique(np.asarray(stay_ids, dtype=np.int64))

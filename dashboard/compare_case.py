@@ -11,7 +11,7 @@ from dashboard import queries_case
 from dashboard.case_branches import effect_in_short
 from dashboard.case_panel import panel_title, stamped
 from dashboard.charts.risk import risk_scale
-from dashboard.charts.waterfall import port_label, steps, sum_in_words, waterfall
+from dashboard.charts.waterfall import port_label, reach, steps, sum_in_words, waterfall
 from dashboard.cohort_return import CASE as CASE_PAGE
 from dashboard.cohort_return import case_query
 from dashboard.compare_churn import CASE
@@ -56,11 +56,23 @@ def _both(url: str, revision: str, pair: Pair, stay_id: int) -> None:
     panel_title(case, "compared", _title(case, cases["B"]), _who(case))
     if pair.frame.empty or not (pair.frame["stay_id"] == stay_id).any():
         st.caption("It is none of the stays compared above: another split, or left out with the deaths.")
+    axis = _shared_axis(list(cases.values()))
     for column, (name, one) in zip(st.columns(2, gap="medium"), cases.items(), strict=True):
         if one is not None:
             # A key of its own: what another run said never stands, however briefly, under this one's name.
             with column.container(key=f"compare-case-{name}-{one.run_id}", gap="xsmall"):
-                _one_run(url, revision, name, one, runs[name], pair)
+                _one_run(url, revision, name, one, runs[name], pair, axis)
+
+
+def _shared_axis(cases: list[Case | None]) -> tuple[float, float] | None:
+    """The ends of one axis for the waterfalls of both runs, so that as long a step is as large; None without any."""
+    reached = [
+        reach(one.branches, base=float(one.calibration["base_logit"]), total=float(one.prediction["logit"]),
+              scale="log-odds")
+        for one in cases
+        if one is not None and one.prediction is not None and one.calibration is not None and not one.branches.empty
+    ]  # fmt: skip
+    return (min(low for low, _ in reached), max(high for _, high in reached)) if reached else None
 
 
 def _title(case: Case, other: Case | None) -> str:
@@ -81,7 +93,15 @@ def _who(case: Case) -> str:
     return " · ".join(filter(None, words))
 
 
-def _one_run(url: str, revision: str, name: str, case: Case, run: dict[str, Any], pair: Pair) -> None:
+def _one_run(
+    url: str,
+    revision: str,
+    name: str,
+    case: Case,
+    run: dict[str, Any],
+    pair: Pair,
+    axis: tuple[float, float] | None,
+) -> None:
     said = case.prediction or {}
     panel_title(case, f"run-{name.lower()}", f"Run {name}", f"{run_name(run)} · {said['split']} split")
     cut = (pair.cuts.first if name == "A" else pair.cuts.second)[said["path"]]
@@ -94,7 +114,7 @@ def _one_run(url: str, revision: str, name: str, case: Case, run: dict[str, Any]
     scale = risk_scale(p, said["p_lo"], said["p_hi"], base_rate=base, threshold=cut)
     risk = stamped(case, f"risk-{name.lower()}", f'<div class="case-risk">{number} {ends}{verdict_at}</div>{scale}')
     st.markdown(risk, unsafe_allow_html=True)  # st.html would leave the scale out: it lets no SVG pass
-    _branches(case, name)
+    _branches(case, name, axis)
     if said.get("array_row") is not None and not pd.isna(said["array_row"]):
         explained = queries_case.explained(url, revision, case.run_id, int(said["array_row"]), str(said["path"]))
     else:
@@ -103,14 +123,14 @@ def _one_run(url: str, revision: str, name: str, case: Case, run: dict[str, Any]
     st.page_link(CASE_PAGE, label=f"Open the case under run {name}", query_params=case_query(case.stay_id, case.run_id))
 
 
-def _branches(case: Case, name: str) -> None:
-    """Draw the waterfall of the run's inner predictions and what each of them says by itself."""
+def _branches(case: Case, name: str, axis: tuple[float, float] | None) -> None:
+    """Draw the waterfall of the run's inner predictions and what each of them says by itself, on the shared axis."""
     if case.branches.empty or case.calibration is None or case.prediction is None:
         st.caption("This run has no inner predictions stored.")
         return
     base, total = float(case.calibration["base_logit"]), float(case.prediction["logit"])
     words = sum_in_words(base, steps(case.branches, "log-odds"), total)
-    figure = waterfall(case.branches, base=base, total=total, scale="log-odds")
+    figure = waterfall(case.branches, base=base, total=total, scale="log-odds", ends=axis)
     alt = f"Waterfall of the log-odds of run {name}: {words}"
     st.plotly_chart(figure, key=f"compare-waterfall-{name}-{case.run_id}-{case.stay_id}", alt=alt, **PLAIN)
     table = ports_table(case.branches)

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.cohort_return import case_query
+from dashboard.compare_metrics import OF_VERDICTS
 from dashboard.compare_pairs import URL, Pair
 from dashboard.compare_words import gap, p_words, signed_3, stays
 from dashboard.plain_table import plain_table
@@ -26,8 +27,8 @@ MOVES = {
     "a": "A alone is right",
     "b": "B alone is right",
 }
-# The group of `verdict_changes` -> its words, and the metric whose interval its net gain has.
-_GROUPS = {"long": ("Long stays", "sensitivity"), "other": ("Other stays", "specificity"), "all": ("All stays", "acc")}
+# The group of `verdict_changes` -> its words; its net gain has the interval of a metric, `OF_VERDICTS`.
+_GROUPS = {"long": "Long stays", "other": "Other stays", "all": "All stays"}
 
 
 def draw_churn(pair: Pair, found: list[Paired], defined: Definition) -> None:
@@ -59,13 +60,12 @@ def churn_table(changes: list[Changes], found: list[Paired]) -> pd.DataFrame:
     by_name = {one.name: one for one in found}
     rows = []
     for one in changes:
-        title, metric = _GROUPS[one.group]
-        of_bootstrap = by_name[metric]
+        of_bootstrap = by_name[OF_VERDICTS[one.group]]
         known = None if of_bootstrap.value is None else one.net
         note = "the same in both" if of_bootstrap.alike else of_bootstrap.note
         rows.append(
             {
-                "Group": title,
+                "Group": _GROUPS[one.group],
                 "n": f"{one.n:,}",
                 "Both alarm": f"{one.both:,}",
                 "Alarm of A alone": f"{one.first:,}",

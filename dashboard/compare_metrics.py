@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,8 +16,10 @@ from dashboard.wording import estimate
 from lemof_core.evaluation.comparison import Paired, Scored, compare
 from lemof_core.evaluation.delong import AurocDifference, delong
 from lemof_core.evaluation.metrics import draws_while_waiting
+from lemof_core.evaluation.verdict_changes import verdict_changes
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
+OF_VERDICTS = {"long": "sensitivity", "other": "specificity", "all": "acc"}  # group of `verdict_changes` -> metric
 SHARES = ("auroc", "auprc", "acc", "sensitivity", "specificity", "ppv", "npv")  # from 0 to 1, higher is better
 
 
@@ -38,11 +41,13 @@ def draw_metrics(pair: Pair, revision: str) -> None:
     """The finding stands as a title, the metrics of both runs in a table beside the differences on one axis."""
     found, test = _reckoned(pair.key, revision, pair)
     st.subheader(headline(found, test))
+    exact = _exact(pair)
     left, right = st.columns([12, 9], gap="medium")
     with left:
-        st.html(f'<div data-testid="compare-metrics">{plain_table(metrics_table(found), words=["Verdict"])}</div>')
+        table = plain_table(metrics_table(found, exact), words=["Verdict"])
+        st.html(f'<div data-testid="compare-metrics">{table}</div>')
     with right:
-        rows = difference_rows(found)
+        rows = difference_rows(found, exact)
         figure = forest(rows, x_title="A − B<br>(right of the line: A better)", reference=0.0, at_most=(-1.0, 1.0))
         alt = f"Differences of {len(rows)} metrics between the runs, as in the table"
         st.plotly_chart(figure, key="chart-compare-metrics", alt=alt, **PLAIN)
@@ -55,7 +60,8 @@ def draw_metrics(pair: Pair, revision: str) -> None:
         f"n = {pair.n:,}, {pair.events:,} long. 95 % intervals from {draws_while_waiting(pair.n):,} draws of patients, "
         f"the same for both runs and all metrics; not adjusted for their number: of twenty, one misses by chance. "
         f"Alarms: {at}. Net benefit: both runs at {pair.cuts.common:.2f}. No run is fitted anew in a draw: the "
-        "noise of training is not in the intervals."
+        "noise of training is not in the intervals. Accuracy, sensitivity and specificity count as different only "
+        "where McNemar's exact test, below, says so too."
     )
 
 
@@ -79,27 +85,39 @@ def _ahead(one: Paired) -> str:
     return words.get(who_is_better(one.name, one.lo, one.hi), "No clear difference")
 
 
-def metrics_table(found: list[Paired]) -> pd.DataFrame:
-    """One row per metric: both runs with their intervals, the difference, and whom it favours."""
+def _exact(pair: Pair) -> dict[str, float | None]:
+    """McNemar's p of the metrics that are shares of stays judged rightly."""
+    changes = verdict_changes(
+        pair.column("label"), pair.column("alarm_a"), pair.column("alarm_b"), pair.column("subject_id")
+    )
+    return {OF_VERDICTS[one.group]: one.p for one in changes}
+
+
+def metrics_table(found: list[Paired], exact: Mapping[str, float | None]) -> pd.DataFrame:
+    """One row per metric: both runs with their intervals, the difference, and whom it favours.
+
+    Args:
+        exact: metric -> McNemar's p, of those that have one.
+    """
     rows = []
     for one in found:
         row = {"Metric": METRIC_WORDS[one.name]}
         if one.value is None:
             row |= {"A − B": "–", "Verdict": one.note or "not estimable", "A": "–", "B": "–"}
         else:
-            verdict = "the same in both" if one.alike else who_is_better(one.name, one.lo, one.hi)
+            verdict = "the same in both" if one.alike else who_is_better(one.name, one.lo, one.hi, exact.get(one.name))
             row |= {"A − B": gap(one.value, one.lo, one.hi), "Verdict": verdict}
             row |= {name: estimate(of.value, of.lo, of.hi) for name, of in (("A", one.first), ("B", one.second))}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def difference_rows(found: list[Paired]) -> pd.DataFrame:
+def difference_rows(found: list[Paired], exact: Mapping[str, float | None]) -> pd.DataFrame:
     """What `charts.forest` takes: the metrics between 0 and 1 of which more is better; clear differences in accent."""
     rows = []
     for one in found:
         if one.name in SHARES:
-            clear = who_is_better(one.name, one.lo, one.hi) != UNCLEAR
+            clear = who_is_better(one.name, one.lo, one.hi, exact.get(one.name)) != UNCLEAR
             text = "not estimable" if one.value is None else signed_3(one.value)
             numbers = {"value": one.value, "lo": one.lo, "hi": one.hi}
             rows.append({"label": METRIC_WORDS[one.name], **numbers, "text": text, "strong": clear})

@@ -72,7 +72,7 @@ def finding(choices: pd.DataFrame, modality: str) -> str:
         return f"{found}, no other level in any"
     if rival[1] > share:
         return f"{found}, less often than level {rival[0]} ({100 * rival[1]:.0f} %)"
-    sure = "clearly ahead of" if share >= 0.8 else "narrowly ahead of" if share >= 0.5 else "far from settled against"
+    sure = "clearly ahead of" if share >= 0.8 else "ahead of" if share >= 0.5 else "far from settled against"
     return f"{found}, {sure} level {rival[0]} ({100 * rival[1]:.0f} %)"
 
 

@@ -35,10 +35,10 @@ def draw_threshold(
     at = confusion(known["label"].to_numpy(), alarms(known, thresholds))
     left, right = st.columns([5, 6], gap="medium")
     with left:
-        st.subheader(f"At {in_words_of(thresholds)}, {at.alarms} of {at.n} stays raise an alarm")
+        st.subheader(f"At {in_words_of(thresholds)}, {at.alarms:,} of {at.n:,} stays raise an alarm")
         _matrix(at, link, defined)
     with right:
-        st.subheader(f"{at.miss} of {at.long} long stays are missed" if at.long else "No stay was long")
+        st.subheader(f"{at.miss:,} of {at.long:,} long stays are missed" if at.long else "No stay was long")
         share = None if long_of_100 is None else long_of_100 / 100
         st.html(rates_table(at, share))
         if share is not None:

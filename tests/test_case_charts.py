@@ -13,7 +13,7 @@ from dashboard.case_branches import input_steps
 from dashboard.charts.attention import attention_figure, token_order
 from dashboard.charts.risk import WIDTH, risk_scale
 from dashboard.charts.theme import LOWERS, RAISES
-from dashboard.charts.waterfall import sum_in_words, waterfall
+from dashboard.charts.waterfall import reach, sum_in_words, waterfall
 
 # ---- risk scale ----------------------------------------------------------------------------------------------------
 
@@ -64,6 +64,20 @@ def test_each_step_begins_where_the_last_one_ended_and_the_last_ends_at_the_pred
     assert (starts + steps)[-1] == pytest.approx(total)
     assert list(ends.x) == pytest.approx([base, total])
     assert list(bars.marker.color) == [RAISES if step > 0 else LOWERS for step in steps]
+
+
+def test_two_waterfalls_on_one_axis_draw_as_long_a_step_as_it_is_large() -> None:
+    small = BRANCHES.assign(phi_logit=BRANCHES["phi_logit"] / 10)
+    totals = ((one, one["phi_logit"].sum() - 0.4) for one in (BRANCHES, small))
+    reached = [reach(one, base=-0.4, total=total, scale="log-odds") for one, total in totals]
+    starts = np.cumsum([-0.4, *BRANCHES["phi_logit"]])
+    assert reached[0] == pytest.approx((starts.min(), starts.max())), "all that the steps pass through"
+    assert reached[1][1] - reached[1][0] == pytest.approx((starts.max() - starts.min()) / 10)
+    ranges = {
+        tuple(waterfall(some, base=-0.4, total=0.0, scale="log-odds", ends=(-1.0, 2.0)).layout.xaxis.range)
+        for some in (BRANCHES, small)
+    }
+    assert ranges == {(-1.75, 2.75)}
 
 
 def test_the_stated_sum_can_be_checked_by_hand_and_modalities_sum_their_levels() -> None:

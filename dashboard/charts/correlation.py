@@ -9,7 +9,7 @@ from dashboard.charts.theme import ACCENT, laid_out
 
 # One hue from paper to ink: its light end must not shout on either background.
 _SCALE = [[0.0, "rgba(138, 143, 148, 0.12)"], [1.0, ACCENT]]
-_DARK = 0.6  # of such cells the text is white
+_DARK = 0.88  # of such cells the text is white, of lighter ones it is that of the page (results.css)
 
 
 def correlation(levels: pd.DataFrame, names: list[str]) -> go.Figure:

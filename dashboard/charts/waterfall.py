@@ -51,7 +51,13 @@ def _minus(number: str) -> str:
 
 
 def waterfall(
-    branches: pd.DataFrame, *, base: float, total: float, scale: Scale, base_name: str = "Model's mean"
+    branches: pd.DataFrame,
+    *,
+    base: float,
+    total: float,
+    scale: Scale,
+    base_name: str = "Model's mean",
+    ends: tuple[float, float] | None = None,
 ) -> go.Figure:
     """Return horizontal steps from `base` to `total`; modalities are bracketed at the left.
 
@@ -59,6 +65,7 @@ def waterfall(
         branches: port, phi_logit, phi_prob in drawing order, as `read_results.branch_values` gives them; se (one
             standard error, NaN where unknown) where steps have one.
         base, total: v(empty) and F(x) on `scale`; the steps lie between them. base_name: whose mean the base is.
+        ends: of the axis, where it is shared with another waterfall; else those of `reach`.
     """
     values = steps(branches, scale)
     ports = list(values)
@@ -69,12 +76,9 @@ def waterfall(
             for port, error in zip(ports, branches["se"], strict=True)
         ]
     n = len(ports) + 2
-    starts, at = [], base
-    for port in ports:
-        starts.append(at)
-        at += values[port]
-    edges = [base, total, *starts, *(start + values[port] for start, port in zip(starts, ports, strict=True))]
-    pad = (0.5 if "se" in branches else 0.25) * (max(edges) - min(edges) or 0.1)  # room for the numbers, on a phone too
+    starts = _starts(base, values)
+    low, high = ends or reach(branches, base=base, total=total, scale=scale)
+    pad = (0.5 if "se" in branches else 0.25) * (high - low or 0.1)  # room for the numbers, on a phone too
     bars = {
         "type": "bar", "orientation": "h", "width": 0.62, "base": [round(start, 4) for start in starts],
         "x": [round(values[port], 4) for port in ports], "y": list(range(1, n - 1)),
@@ -83,7 +87,7 @@ def waterfall(
         "textfont": {"size": 11}, "constraintext": "none",
         "hovertext": [f"{port_label(port)}: {_step(values[port])} {scale}" for port in ports], "hoverinfo": "text",
     }  # fmt: skip
-    ends = {
+    base_and_total = {
         "type": "scatter", "mode": "markers+text", "x": [round(base, 4), round(total, 4)], "y": [0, n - 1],
         "marker": {"symbol": "line-ns", "size": 12, "line": {"width": 3, "color": [CONTEXT, ACCENT]}},
         "text": [f"  {_shown(base, scale)}", f"  <b>{_shown(total, scale)}</b>"], "textposition": "middle right",
@@ -91,17 +95,33 @@ def waterfall(
     }  # fmt: skip
     names = [html.escape(base_name), *(_short(port) for port in ports), "<b>This patient</b>"]
     axis = {"tickvals": list(range(n)), "ticktext": names, "range": [n - 0.4, -0.6], "showgrid": False}
-    figure = go.Figure({"data": [bars, ends], "layout": {"yaxis": axis, "shapes": _joints(base, values)}})
+    figure = go.Figure({"data": [bars, base_and_total], "layout": {"yaxis": axis, "shapes": _joints(base, values)}})
     laid_out(figure, height=n * ROW_PX + 6, uirevision=scale)
     margin = {"l": 142 if _groups(ports) else 92, "r": 40, "t": 2, "b": 4}
     figure.update_layout(margin=margin, annotations=_brackets(ports, n), dragmode=False)
     # Every step and both ends carry their number: an axis would say it again.
-    figure.update_xaxes(range=[min(edges) - pad, max(edges) + pad], fixedrange=True, showticklabels=False, ticks="")
+    figure.update_xaxes(range=[low - pad, high + pad], fixedrange=True, showticklabels=False, ticks="")
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(fixedrange=True, tickfont={"size": 11.5})
     for shape in _bracket_lines(ports):
         figure.add_shape(shape)
     return figure
+
+
+def reach(branches: pd.DataFrame, *, base: float, total: float, scale: Scale) -> tuple[float, float]:
+    """The least and the greatest value that the steps pass through."""
+    values = steps(branches, scale)
+    after = [start + value for start, value in zip(_starts(base, values), values.values(), strict=True)]
+    return min(base, total, *after), max(base, total, *after)
+
+
+def _starts(base: float, values: dict[str, float]) -> list[float]:
+    """Where each step starts: the sum of the base and all steps before."""
+    out, at = [], base
+    for value in values.values():
+        out.append(at)
+        at += value
+    return out
 
 
 def _short(port: str) -> str:
