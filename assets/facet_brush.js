@@ -1,12 +1,15 @@
 /* A histogram to brush: dragging over its bars chooses a range, a click one bar, a double click all of it. The slider
-   below is the same choice for the keyboard. data: bins (counts), low, high (ends of the scale), chosen [from, to], step,
-   digits, what (the quantity in words). Reports `span` = [from, to], rounded outwards to the step, once per gesture. */
+   below is the same choice for the keyboard. data: bins (counts), low, high (ends of the scale), bar (how much of the
+   scale each bar covers), whole (of whole numbers, of which each takes up a place), chosen [from, to], step, digits, what
+   (the quantity in words). Reports `span` = [from, to], rounded outwards to the step, once per gesture; of a bar that was
+   clicked it is what the bar counts, as said when the pointer is over it. */
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const svg = parentElement.querySelector("svg");
   const out = parentElement.querySelector("output");
   parentElement.querySelector(".title span").textContent = data.what;
-  const { bins, low, high, chosen, step, digits, what } = data;
+  const { bins, low, high, bar, whole, chosen, step, digits, what } = data;
+  const place = whole ? 1 : 0, end = low + bins.length * bar;
   const width = 240, height = 40, top = Math.max(...bins, 1), wide = width / bins.length;
   const said = (value) => value.toFixed(digits);
   const name = (tag, attributes) => {
@@ -19,12 +22,12 @@ export default function (component) {
   const draw = ([from, to]) => {
     svg.replaceChildren();
     bins.forEach((n, at) => {
-      const middle = low + ((at + 0.5) / bins.length) * (high - low);
+      const middle = low + (at + 0.5) * bar - place / 2;
       const tall = n ? Math.max((height * n) / top, 1) : 0;
       const inside = middle >= from && middle <= to;
-      const bar = name("rect", { x: at * wide, y: height - tall, width: Math.max(wide - 1, 0.5), height: tall });
-      bar.setAttribute("class", inside ? "inside" : "outside");
-      svg.append(bar);
+      const drawn = name("rect", { x: at * wide, y: height - tall, width: Math.max(wide - 1, 0.5), height: tall });
+      drawn.setAttribute("class", inside ? "inside" : "outside");
+      svg.append(drawn);
     });
   };
   const rest = (span) => {
@@ -35,15 +38,15 @@ export default function (component) {
   const valueAt = (event) => {
     const box = svg.getBoundingClientRect();
     const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
-    return low + share * (high - low);
+    return low + share * (end - low);
   };
+  const barAt = (value) => Math.min(Math.floor((value - low) / bar), bins.length - 1);
+  const spanOf = (at) => [low + at * bar, Math.min(low + (at + 1) * bar - place, high)].map((one) => Number(said(one)));
+  const inWords = ([from, to]) => (from === to ? said(from) : `${said(from)}–${said(to)}`);
   const snapped = (one, other) => {
-    let [from, to] = [Math.min(one, other), Math.max(one, other)];
-    const bar = (high - low) / bins.length;
-    if (to - from < bar / 4) {
-      const at = Math.min(Math.floor((from - low) / bar), bins.length - 1);
-      [from, to] = [low + at * bar, low + (at + 1) * bar];
-    }
+    const [from, to] = [Math.min(one, other), Math.max(one, other)];
+    if (to - from < bar / 4) return spanOf(barAt(from));
+    if (whole) return [from, to].map((value) => Math.min(Math.floor(value), high));
     const outwards = (value, round) => Number((low + round((value - low) / step) * step).toFixed(digits));
     return [outwards(from + 1e-9, Math.floor), outwards(to - 1e-9, Math.ceil)];
   };
@@ -59,14 +62,13 @@ export default function (component) {
   };
   const move = (event) => {
     if (start === null) {
-      const at = Math.min(Math.floor(((valueAt(event) - low) / (high - low)) * bins.length), bins.length - 1);
-      const bar = (high - low) / bins.length;
-      out.textContent = `${said(low + at * bar)}–${said(low + (at + 1) * bar)}: ${bins[at].toLocaleString("en-US")}`;
+      const at = barAt(valueAt(event));
+      out.textContent = `${inWords(spanOf(at))}: ${bins[at].toLocaleString("en-US")}`;
       return;
     }
     const span = snapped(start, valueAt(event));
     draw(span);
-    out.textContent = `${said(span[0])}–${said(span[1])}`;
+    out.textContent = inWords(span);
   };
   const up = (event) => {
     if (start === null) return;

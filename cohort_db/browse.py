@@ -23,7 +23,7 @@ from cohort_db.stay_filters import SPLITS, Filters
 from cohort_db.store import Store
 
 CODED = ("sex", "race", "unit", "quality", "outcome", "split", "rule")
-BINS = 24  # of a probability or an error, equal parts of [0, 1]
+BINS = 20  # of a probability or an error, equal parts of [0, 1]
 
 
 class Browser:

@@ -8,7 +8,9 @@ import numpy as np
 import streamlit as st
 
 from cohort_db import saved_cohorts
+from cohort_db.errors import InputMistake
 from dashboard.session import TASK, cached_store, the_store
+from dashboard.wording import literal
 
 EVERYBODY = "everybody"
 _RESULTS = frozenset({"p", "error", "verdict", "outcome"})
@@ -33,12 +35,18 @@ def pick(
 
     The widget holds names, which do not belong into a link, so that the URL is written by hand and not by Streamlit.
     Args:
-        place: where the widget stands; offered: id -> name.
+        place: where the widget stands; offered: id -> name; one that is asked for and not listed, as it was archived,
+            is added. An unknown one stops the page with a sentence.
     """
     asked = st.query_params.get(key, default)
     if asked not in offered:
-        place.warning(f"The link names a cohort {asked} that is not listed here.")
-        asked = default
+        # Archived since, or never here: a link must not silently show other stays.
+        try:
+            offered[asked] = saved_cohorts.get(the_store(), asked).name
+        except InputMistake:
+            place.error(f"The link names a cohort {literal(asked)} that is not here: choose one.")
+            place.button("Show the first of them", key=f"forget-{key}", on_click=_forget, args=(key,))
+            st.stop()
 
     def move() -> None:
         st.query_params[key] = st.session_state[f"pick-{key}"]
@@ -47,6 +55,10 @@ def pick(
     shown: dict[str, Any] = {"format_func": offered.__getitem__, "key": f"pick-{key}", "width": width}
     place.selectbox(label, list(offered), on_change=move, **shown)
     return asked
+
+
+def _forget(key: str) -> None:
+    st.query_params.pop(key, None)
 
 
 # What is saved is never changed, so an id is a key for good.
@@ -73,7 +85,7 @@ def chosen_by_result(cohort: str, depth: int = 0) -> bool:
 
 def warn_of_result(names: dict[str, str], *cohorts: str) -> None:
     """A warning stands on the page where what is evaluated was chosen by what is evaluated."""
-    by_result = [f"“{names[cohort]}”" for cohort in cohorts if chosen_by_result(cohort)]
+    by_result = [f"“{literal(names[cohort])}”" for cohort in cohorts if chosen_by_result(cohort)]
     if by_result:
         st.warning(
             f"{' and '.join(by_result)} was chosen by what the model said or what came of it: the numbers of such a "

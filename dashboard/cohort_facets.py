@@ -40,6 +40,7 @@ class Facets:
         self._browser, self._rules, self._tuned, self._defined = browser, rules, tuned, defined
         self._below: dict[str, tuple[Any, Callable[[str], str], list[str] | None]] = {}
         self._brushes: dict[str, tuple[Any, str, Scale]] = {}
+        self.not_known: list[str] = []  # what the URL asks for and no facet offers, in words
 
     def draw(self, *, paths: list[str], age: Scale | None) -> Filters:
         """The facets stand in the side panel; what they are set to comes back.
@@ -50,7 +51,12 @@ class Facets:
         with st.sidebar:
             asked: dict[str, Any] = {"q": st.text_input("Stay or subject id", key="q", placeholder="e.g. 3045", **URL)}
             asked["q"] = asked["q"].strip()
+            if st.session_state.get("where") == []:
+                # The URL does not hold an empty choice, and a link without `where` is one to the study cohort.
+                st.session_state["where"] = list(WHERE)
             asked["where"] = self._choice("Cohort", "where", WHERE, default=["in"])
+            if set(asked["where"]) == set(WHERE):
+                asked["where"] = ()
             if self._rules and asked["where"] != ("in",):
                 asked["rule"] = self._many("Left out because not", "rule", lambda name: self._rules.get(name, name))
             asked["split"] = self._choice("Split", "split", {name: name for name in SPLITS})
@@ -76,12 +82,13 @@ class Facets:
             bins = binned(counted.ages, scale) if key == "age" else {"p": counted.p, "error": counted.error}[key]
             chosen = getattr(filters, key) or (scale.low, scale.high)
             with place:
-                draw_brush(what, key, np.zeros(1) if bins is None else bins, scale, chosen)
+                draw_brush(what, key, np.zeros(scale.n_bars) if bins is None else bins, scale, chosen)
 
     def _of_prediction(self, paths: list[str]) -> dict[str, Any]:
         out: dict[str, Any] = {"p": self._range("Probability", "p", UNIT_SCALE)}
         out["error"] = self._range("Error, |p − outcome|", "error", UNIT_SCALE)
         words = VERDICTS.__getitem__
+        self._check("At the threshold", "verdict", set(VERDICTS.values()))
         pills: dict[str, Any] = {"format_func": words, "selection_mode": "multi", "key": "verdict", **URL}
         out["verdict"] = tuple(st.pills("At the threshold", list(VERDICTS), **pills) or ())
         cuts = {}
@@ -118,6 +125,7 @@ class Facets:
         if values == "quality":
             present = {name for name, of in OF_ECG.items() if not present.isdisjoint(of)}
         offered = [name for name in options if name in present]
+        self._check(label, key, {options[name] for name in offered})
         if len(offered) < 2:
             return ()
         # No counts in the labels: the URL holds the options as they are written.
@@ -132,6 +140,7 @@ class Facets:
     def _many(self, label: str, key: str, say: Callable[[str], str], *, told: str | None = None) -> tuple[str, ...]:
         """Many options as a multiselect."""
         offered = sorted(self._browser.values(key), key=say)
+        self._check(label, key, {say(name) for name in offered})
         if not offered:
             return ()
         found = st.multiselect(label, offered, format_func=say, placeholder="Any", key=key, help=told, **URL)
@@ -143,18 +152,35 @@ class Facets:
         self._brushes[key] = (st.container(), label, scale)
         low, high, step = (int(one) if scale.whole else one for one in (scale.low, scale.high, scale.step))
         ends = (low, high)
+        asked = st.query_params.get_all(key)
+        if asked and not (len(asked) == 2 and all(_between(one, low, high) for one in asked)):
+            self.not_known.append(f"{label} {' to '.join(asked)}")
         chosen: Any = st.slider(label, low, high, ends, step, key=key, label_visibility="collapsed", **URL)
-        return None if tuple(chosen) == ends else tuple(chosen)
+        chosen = tuple(sorted(chosen))  # a link may name the ends the other way round
+        return None if chosen == ends else chosen
+
+    def _check(self, label: str, key: str, offered: set[str]) -> None:
+        """Note what the URL asks for that is not offered; Streamlit drops it without a word."""
+        self.not_known += [f"{label} {one}" for one in st.query_params.get_all(key) if one and one not in offered]
 
 
-def binned(ages: Mapping[int, int], scale: Scale, most: int = 40) -> np.ndarray:
-    """Stays by year of age as at most so many bars over the scale."""
-    years = np.array(sorted(ages), dtype=float)
-    n = min(most, max(round(scale.high - scale.low), 1))
-    return np.histogram(years, n, (scale.low, scale.high), weights=[ages[int(year)] for year in years])[0]
+def _between(text: str, low: float, high: float) -> bool:
+    try:
+        return low <= float(text) <= high
+    except ValueError:
+        return False
+
+
+def binned(ages: Mapping[int, int], scale: Scale) -> np.ndarray:
+    """Stays by year of age as the bars of the scale, each of as many whole years."""
+    out = np.zeros(scale.n_bars, dtype=np.int64)
+    for year, n in ages.items():
+        out[int((year - scale.low) // scale.bar)] += n
+    return out
 
 
 def without(name: str, age: Scale | None) -> Any:
     """The value of the facet that asks for nothing, for the buttons that remove a filter."""
     whole = (round(age.low), round(age.high)) if age is not None else None
-    return {"q": "", "age": whole, "p": (0.0, 1.0), "error": (0.0, 1.0)}.get(name, [])
+    of_ranges = {"age": whole, "p": (0.0, 1.0), "error": (0.0, 1.0)}
+    return ({"q": "", "where": list(WHERE), "thr": None, "thr_ehr": None} | of_ranges).get(name, [])

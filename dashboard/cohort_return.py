@@ -11,7 +11,8 @@ from dashboard.stay_list import LIST
 
 CASE = "dashboard/pages/case.py"
 COHORT = "cohort"  # the parameter that names a saved cohort
-_LEFT = "cohort_left"  # the values of the widgets with which the reader left for a case
+_LEFT = "cohort_left"  # stay -> the values of the widgets with which the reader left for its case, the latest last
+_MOST_LEFT = 50
 _BACK = "cohort_back"  # the same on the way back, and how many runs are left to set them
 
 
@@ -27,22 +28,33 @@ def cohort_query(cohort_id: str, run_id: str | None = None) -> dict[str, str]:
 
 def leave_for(stay_id: int, run_id: str | None, written: str, keys: tuple[str, ...]) -> NoReturn:
     """The case is open; the values of the widgets with these keys are remembered."""
-    left = {key: st.session_state[key] for key in keys if key in st.session_state}
-    st.session_state[_LEFT] = left | ({COHORT: st.query_params[COHORT]} if COHORT in st.query_params else {})
+    values = {key: st.session_state[key] for key in keys if key in st.session_state}
+    values |= {COHORT: st.query_params[COHORT]} if COHORT in st.query_params else {}
+    left = {one: held for one, held in st.session_state.get(_LEFT, {}).items() if one != str(stay_id)}
+    st.session_state[_LEFT] = dict([*left.items(), (str(stay_id), values)][-_MOST_LEFT:])
     st.switch_page(CASE, query_params=case_query(stay_id, run_id, written))
 
 
-def come_back() -> bool:
-    """Set the filters with which the reader left for a case, where the browser's Back led here; True while doing so.
+def go_to(values: dict[str, Any]) -> None:
+    """In its next runs the page takes these values of its widgets, and of COHORT, and the URL names them."""
+    st.session_state[_BACK] = (values, 2)
+
+
+def come_back(*, arrived: bool) -> bool:
+    """Set what `go_to` asked for, or the filters with which the reader left for a case, where the browser's Back led
+    here; True while doing so.
 
     To be called before the widgets are drawn; where it returns True, the page is to run again once they are.
     Opening a case leaves `stay=` on this page's entry in the history, without the parameters of its widgets. The run
     that the history asks for gives the URL the last word, and a widget writes to the URL only once it was drawn: so
     the filters are set in two runs of their own.
+
+    Args:
+        arrived: whether this is the first run of the page since another one was shown.
     """
-    left: dict[str, Any] | None = st.session_state.pop(_LEFT, None)
-    if left and "stay" in st.query_params and not any(key in st.query_params for key in KEYS):
-        st.session_state[_BACK] = (left, 2)
+    left: dict[str, Any] | None = st.session_state.get(_LEFT, {}).get(st.query_params.get("stay"))
+    if arrived and left and not any(key in st.query_params for key in KEYS):
+        go_to(left)
         st.rerun()
     values, runs_left = st.session_state.pop(_BACK, ({}, 0))
     for key, value in values.items():

@@ -58,9 +58,9 @@ def draw_versus(names: dict[str, str], run: dict[str, Any] | None, defined: Defi
     browser = queries_cohort.browser(run_id)
     rows, n = _rows(queries_cohort.browse_stamp(run_id), asked, defined)
     shared = _shared(browser, first, second)
-    st.subheader(_finding(rows, said))
+    st.subheader(literal(_finding(rows, said)))
     st.caption(
-        f"{said[0]}: n = {n[0]:,}. {said[1]}: n = {n[1]:,}. In both: {shared:,}. "
+        f"{literal(said[0])}: n = {n[0]:,}. {literal(said[1])}: n = {n[1]:,}. In both: {shared:,}. "
         + ("The intervals take them for separate patients, which shared stays are not. " if shared else "")
         + f"Members at saving. Standardised difference (Austin 2009); grey within ±{LIMIT}, "
         "clear beyond it and with an interval without zero. "
@@ -125,9 +125,8 @@ def _distributions(browser: Browser, asked: tuple[Filters, Filters], said: tuple
     years = [year for one in ages for year in one]
     if years:
         scale = Scale(min(years), max(max(years), min(years) + 1), 1, whole=True)
-        figure = distributions(
-            [binned(one, scale, 20) for one in ages], (scale.low, scale.high), x_title="Age in years"
-        )
+        ends = (scale.low, scale.low + scale.n_bars * scale.bar)
+        figure = distributions([binned(one, scale) for one in ages], ends, x_title="Age in years")
         st.plotly_chart(figure, key="chart-ages", alt="Ages of both cohorts", **PLAIN)
     if run_id is None or not queries_cohort.paths(*stamp(), run_id):
         return
@@ -166,14 +165,22 @@ def _metrics(run: dict[str, Any], cohorts: tuple[str, str], said: tuple[str, str
     st.html(plain_table(table))
     for cohort, name, column in zip(cohorts, said, table.columns[1:], strict=True):
         if str(table[column].iloc[0]).startswith("0,"):
-            found = queries_cohort.browser(run["run_id"]).counts(_filters(cohort), "split")
-            where = ", ".join(f"{n:,} in {split}" for split, n in found.items())
-            st.info(f"No stay of “{name}” is in test; by split: {where or 'none'}. Performance and Errors show them.")
+            st.info(_not_in_test(url, revision, run["run_id"], cohort, name))
     _take_along(url, revision, run["run_id"], cohorts, said, table)
     warn_of_result(dict(zip(cohorts, said, strict=True)), *cohorts)
     st.caption(
         "95 % intervals by patient bootstrap. Two intervals that overlap do not show that there is no difference."
     )
+
+
+def _not_in_test(url: str, revision: str, run_id: str, cohort: str, name: str) -> str:
+    """Where the members of a cohort are that has nobody in test, in a sentence."""
+    found = queries_cohort.browser(run_id).counts(_filters(cohort), "split")
+    where = "; by split: " + ", ".join(f"{n:,} in {split}" for split, n in found.items()) if found else ""
+    none = f"No stay of “{literal(name)}” is in test{where}."
+    if set(found) & set(queries_results.scored_splits(url, revision, run_id)):
+        return f"{none} Performance and Errors show those of another split."
+    return f"{none} The run has a prediction for none of them, so there is nothing to evaluate."
 
 
 def _take_along(

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from cohort_db.browse import BINS
+
+MOST_BARS = 40
 _ASSETS = Path(__file__).resolve().parents[1] / "assets"
 # The leading newline: Streamlit takes a one-line js string for the path of a file.
 _mount = st.components.v2.component(
@@ -30,6 +33,16 @@ class Scale:
     high: float
     step: float
     whole: bool = False
+
+    @property
+    def bar(self) -> float:
+        """How much of the scale each bar of its histogram covers: some whole numbers, or a part of `browse.BINS`."""
+        return math.ceil((self.high - self.low + 1) / MOST_BARS) if self.whole else (self.high - self.low) / BINS
+
+    @property
+    def n_bars(self) -> int:
+        """How many bars its histogram has; the last one may reach beyond the scale."""
+        return math.ceil((self.high - self.low + 1) / self.bar) if self.whole else BINS
 
     @property
     def digits(self) -> int:
@@ -64,5 +77,6 @@ def draw_brush(
             st.session_state[key] = span
 
     data = {"bins": [int(n) for n in bins], "low": scale.low, "high": scale.high, "step": scale.step}
+    data |= {"bar": scale.bar, "whole": scale.whole}
     data |= {"chosen": list(chosen), "digits": scale.digits, "what": what}
     _mount(key=name, data=data, on_span_change=move, width="stretch", height="content")

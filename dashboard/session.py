@@ -29,18 +29,21 @@ def note_page(path: str) -> None:
     st.session_state[_PAGE] = path
 
 
-def forget_what_the_link_does_not_say(parameters: Collection[str]) -> None:
-    """Where the reader arrives from another page by a link that names some of these parameters, the others ask for
-    nothing: else Streamlit gives their widgets what they held at the last visit, and the link shows other stays.
+def forget_what_the_link_does_not_say(parameters: Collection[str]) -> bool:
+    """Return whether the reader arrives from another page. Where that is by a link that names some of these parameters,
+    the others ask for nothing: else Streamlit gives their widgets what they held at the last visit, and the link shows
+    other stays.
 
     Args:
         parameters: of the page in the URL, which are the keys of its widgets. A link to the bare page leaves all as it
             was.
     """
     named = set(st.query_params)
-    if st.session_state.pop(_ARRIVED, False) and not named.isdisjoint(parameters):
+    arrived = bool(st.session_state.pop(_ARRIVED, False))
+    if arrived and not named.isdisjoint(parameters):
         for name in set(parameters) - named:
             st.session_state.pop(name, None)
+    return arrived
 
 
 @st.cache_resource(show_spinner=False)

@@ -15,6 +15,7 @@ from pages_support import RUN, THRESHOLD, PagesStores, pages_stores
 from playwright.sync_api import Page, expect
 
 from cohort_db import read_results
+from cohort_db.stay_filters import Filters
 from dashboard.cohort_filters import SEXES, SORTS
 from dashboard.stay_list import StayList
 from lemof_core.evaluation.confusion import confusion
@@ -161,6 +162,29 @@ def test_filter_order_and_next_never_show_another_patient(server: str, page: Pag
         page.wait_for_url("**/cohort**")
         listed(page, asked)
     assert checked == 3 * rounds
+
+
+def test_back_brings_the_filters_also_after_the_list_was_opened_from_the_case(server: str, page: Page) -> None:
+    asked = StayList(Filters(where=("in",), sex=("F",)), "old")
+    open_at(page, f"{server}/cohort?sex=Women&sort=Oldest+first")
+    n, stay = count(page), shown_stay(page, 2)
+    pick_row(page, 2)
+    page.wait_for_url("**/case?**")
+    arrived(page, int(stay))
+    page.get_by_role("link", name="List", exact=True).click()
+    page.wait_for_url("**/cohort?**")
+    listed(page, asked)
+    while f"/case?stay={stay}" not in page.url:
+        page.go_back()
+        page.wait_for_timeout(300)
+    arrived(page, int(stay))
+    page.go_back()
+    page.wait_for_url("**/cohort**")
+    listed(page, asked)
+    assert count(page) == n < 200
+    page.get_by_role("button", name="Remove all").click()
+    listed(page, StayList(Filters(), "old"))
+    assert count(page) > n, "what was taken away stays away"
 
 
 def test_a_missing_file_is_a_failure_and_a_probe_is_none(server: str) -> None:

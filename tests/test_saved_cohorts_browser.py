@@ -88,6 +88,28 @@ def test_a_brush_is_the_range_that_it_covers_and_counts_what_sql_counts(server: 
     assert "p" not in asked(page)
 
 
+@pytest.mark.parametrize(
+    ("key", "bars"), [("age", (0.02, 0.3, 0.62, 0.99)), ("p", (0.42, 0.52, 0.63)), ("error", (0.47,))]
+)
+def test_a_click_on_a_bar_gives_what_the_bar_says(server: str, page: Page, key: str, bars: tuple[float, ...]) -> None:
+    for share in bars:
+        open_at(page, f"{server}/cohort")
+        drawn = page.locator(f".st-key-brush-{key} svg")
+        drawn.scroll_into_view_if_needed()
+        box = drawn.bounding_box()
+        assert box is not None
+        at = (box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        page.mouse.move(*at)
+        said = page.locator(f".st-key-brush-{key} output").inner_text()
+        page.mouse.click(*at)
+        page.wait_for_url(f"**{key}=**")
+        idle(page)
+        span, n = said.split(": ")
+        ends = span.split("–")
+        assert [float(end) for end in asked(page)[key]] == [float(ends[0]), float(ends[-1])]
+        assert count(page) == int(n.replace(",", ""))
+
+
 def test_the_counts_beside_a_facet_are_those_of_the_other_filters(server: str, page: Page, home: Path) -> None:
     open_at(page, f"{server}/cohort?sex=Women")
     side = page.get_by_test_id("stSidebar")
@@ -111,13 +133,23 @@ def test_a_saved_cohort_opens_in_another_browser_with_the_same_stays(server: str
     page.get_by_label("Saved by").fill("R. Searcher")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("Saved.", exact=True).wait_for()
-    link = page.get_by_role("link", name="Open “Men of the cohort” →")
     saved = saved_cohorts.listed(store).iloc[0]
     assert saved["n"] == n and saved["author"] == "R. Searcher"
-    address = link.get_attribute("href") or ""
-    assert parse_qs(urlsplit(address).query) == {"cohort": [saved["cohort_id"]]}, "an id and no free text"
+    page.get_by_role("button", name="Open “Men of the cohort” →").click()
+    page.wait_for_url(f"**cohort={saved['cohort_id']}**")
+    idle(page)
+    assert asked(page) == {"cohort": [saved["cohort_id"]], "where": ["In the cohort", "Left out"]}, "no free text"
+    assert count(page) == n
+    page.get_by_test_id("stSidebar").get_by_text("Women", exact=True).click()
+    page.wait_for_url("**sex=Women**")
+    idle(page)
+    assert count(page) == 0, "filtered within the cohort"
+    page.get_by_role("button", name="Women ×").click()
+    page.wait_for_url(lambda address: "sex=" not in address)
+    idle(page)
+    assert count(page) == n
     with chromium_page() as other:
-        open_at(other, f"{server}/cohort?cohort={saved['cohort_id']}&where=")
+        open_at(other, page.url)
         assert count(other) == n
         expect(other.get_by_text("the definition gives the same today")).to_be_visible()
         cells = other.get_by_test_id("stDataFrame").first.locator("[role=gridcell]")
@@ -126,6 +158,24 @@ def test_a_saved_cohort_opens_in_another_browser_with_the_same_stays(server: str
         assert parse_qs(parse_qs(urlsplit(first).query)["list"][0])["cohort"] == [saved["cohort_id"]]
     members = saved_cohorts.members(store, saved["cohort_id"])
     assert members.tolist() == sorted(Browser(store, None).stay_ids(Filters(where=("in",), sex=("M",))).tolist())
+
+
+def test_all_stays_in_the_cohort_or_not_are_a_link_too(server: str, page: Page) -> None:
+    open_at(page, f"{server}/cohort?sex=Men")
+    n = count(page)
+    page.get_by_role("button", name="In the cohort ×").click()
+    page.wait_for_url("**where=In+the+cohort&where=Left+out**")
+    idle(page)
+    assert count(page) > n
+    with chromium_page() as other:
+        open_at(other, page.url)
+        assert count(other) == count(page)
+        other.get_by_test_id("stSidebar").get_by_text("Left out", exact=True).click()
+        other.wait_for_url(lambda address: "where=" not in address)
+        idle(other)
+        assert count(other) == n
+    open_at(page, f"{server}/cohort?sex=Men&where=")
+    assert count(page) > n, "as links of before wrote it"
 
 
 def test_when_the_data_changed_both_counts_are_shown(server: str, page: Page, store: Store, home: Path) -> None:
@@ -177,6 +227,55 @@ def test_two_cohorts_are_compared_and_combined(server: str, page: Page, store: S
     newest = saved_cohorts.listed(store).iloc[0]
     assert set(saved_cohorts.members(store, newest["cohort_id"]).tolist()) == old & women
     assert newest["definition"]["of"] == [ids["Old"], ids["Women"]]
+
+
+def test_a_name_is_no_markdown_and_an_archived_cohort_is_compared_as_linked(
+    server: str, page: Page, store: Store
+) -> None:
+    name = "![p](http://example.invalid/p.png) **bold** " + 60 * "x"
+    strange = saved_cohorts.save(store, name, name, saved_cohorts.of_filters(Filters(sex=("F",)), None), note=name)
+    other = saved_cohorts.save(store, "Other", "a", saved_cohorts.of_filters(Filters(sex=("M",)), None))
+    saved_cohorts.archive(store, strange)
+    open_at(page, f"{server}/performance?among={strange}")
+    expect(page.get_by_label("Among")).to_have_value(name)
+    for path in (f"/cohort?cohort={strange}&where=", f"/cohorts?a={strange}&b={other}"):
+        open_at(page, f"{server}{path}")
+        expect(page.get_by_text("**bold**").first).to_be_visible()
+        assert page.get_by_test_id("stAlertContentError").count() == 0, path
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 1440
+    n = [saved_cohorts.get(store, one).n for one in (strange, other)]
+    expect(page.get_by_text(f": n = {n[0]}. Other: n = {n[1]}. In both: 0.")).to_be_visible()
+    with chromium_page(390, 844) as phone:
+        open_at(phone, f"{server}/cohorts?a={strange}&b={other}&archived=true")
+        expect(phone.get_by_text("**bold**").first).to_be_visible()
+        assert phone.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    open_at(page, f"{server}/cohorts?a=nosuch&b={other}")
+    expect(page.get_by_text("The link names a cohort nosuch that is not here")).to_be_visible()
+    assert page.locator(".js-plotly-plot").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("unit=CCUX&sex=Women", "Care unit CCUX"),
+        ("disease=Sepsis&sex=Women", "Disease group (retrospective) Sepsis"),
+        ("p=2&p=3&sex=Women", "Probability 2 to 3"),
+    ],
+)
+def test_a_link_that_asks_for_what_is_not_here_says_so(server: str, page: Page, query: str, told: str) -> None:
+    open_at(page, f"{server}/cohort?{query}")
+    expect(page.get_by_text(f"is left out: {told}.")).to_be_visible()
+    page.get_by_role("button", name="Women ×").click()
+    page.wait_for_url(lambda address: "sex=" not in address)
+    idle(page)
+    expect(page.get_by_text("is left out:")).to_have_count(0)
+
+
+def test_the_ends_of_an_age_may_be_linked_the_other_way_round(server: str, page: Page) -> None:
+    open_at(page, f"{server}/cohort?age=60&age=40")
+    n = count(page)
+    open_at(page, f"{server}/cohort?age=40&age=60")
+    assert count(page) == n > 0
 
 
 @pytest.mark.parametrize("path", ["/cohorts", "/cohort"])

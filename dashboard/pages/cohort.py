@@ -23,7 +23,9 @@ from dashboard.provenance import footer, no_cohort, style
 from dashboard.session import banners, forget_what_the_link_does_not_say, selected_run, stamp
 from dashboard.stay_list import StayList
 from dashboard.threshold_paths import tuned_thresholds
-from dashboard.wording import Definition
+from dashboard.wording import Definition, literal
+
+_NOT_KNOWN = "cohort_link_not_known"  # what the last link asked for and is not here, and the filters that it came to
 
 
 def main() -> None:
@@ -36,8 +38,7 @@ def main() -> None:
     if defined is None:
         no_cohort("Cohort")
         return
-    forget_what_the_link_does_not_say((*KEYS, "sort", COHORT))
-    coming_back = come_back()
+    coming_back = come_back(arrived=forget_what_the_link_does_not_say((*KEYS, "sort", COHORT)))
     st.title("Cohort")
     run_id = run["run_id"] if run else None
     browser = queries_cohort.browser(run_id)
@@ -53,6 +54,7 @@ def main() -> None:
     age = Scale(*ends, 1, whole=True) if ends else None
     paths = queries_cohort.paths(url, revision, run_id) if run_id is not None else []
     filters = replace(facets.draw(paths=paths, age=age), cohort=saved.cohort_id if saved else "")
+    _not_known(facets.not_known, filters)
     counted = queries_cohort.counted(queries_cohort.browse_stamp(run_id), filters)
     facets.draw_counts(filters, counted)
     if coming_back:
@@ -62,10 +64,20 @@ def main() -> None:
     _count(counted, words, age, *queries_cohort.totals(url, revision))
     _jump(browser, filters, run_id)
     if not counted.n:
-        st.info(_why_empty(browser, filters, words))
+        st.info(literal(_why_empty(browser, filters, words)))
     else:
         _table(url, revision, browser, counted.n, filters, run_id, rules, defined)
     footer(run)
+
+
+def _not_known(asked: list[str], filters: Filters) -> None:
+    """A warning stands on the page as long as it shows what a link led to that asks for more than this store has: the
+    URL loses them at once, and more stays are shown than the link meant."""
+    if asked:
+        st.session_state[_NOT_KNOWN] = (asked, filters)
+    told, shown = st.session_state.get(_NOT_KNOWN, ([], None))
+    if told and shown == filters:
+        st.warning(f"The link asks for what is not in this store, and that is left out: {literal('; '.join(told))}.")
 
 
 def _count(counted: Tally, words: dict[str, str], age: Scale | None, inside: int, out: int) -> None:
@@ -81,7 +93,13 @@ def _count(counted: Tally, words: dict[str, str], age: Scale | None, inside: int
         return
     with st.container(horizontal=True, key="active-filters", gap="small"):
         for name, text in words.items():
-            st.button(f"{text} ×", key=f"remove-{name}", help="Remove this filter", on_click=_reset, args=([name], age))
+            st.button(
+                f"{literal(text)} ×",
+                key=f"remove-{name}",
+                help="Remove this filter",
+                on_click=_reset,
+                args=([name], age),
+            )
         if len(words) > 1:
             st.button("Remove all", key="remove-all", type="tertiary", on_click=_reset, args=(list(words), age))
 
@@ -106,8 +124,10 @@ def _why_empty(browser: Browser, filters: Filters, words: dict[str, str]) -> str
     """Which one filter, taken away, would leave somebody."""
     left = {name: browser.count(filters.without(name)) for name in words}
     helped = [f"{n:,} without “{words[name]}”" for name, n in left.items() if n]
-    told = f" There are {', '.join(helped)}." if helped else " No single one of them is the reason."
-    return f"No stay satisfies all of these filters.{told if len(words) > 1 else ''} Remove one of them above."
+    told = (
+        f" There are {', '.join(helped)}: remove one above." if helped else " Taking one away does not help: take more."
+    )
+    return f"No stay satisfies all of these filters.{told if len(words) > 1 else ' Remove it above.'}"
 
 
 def _table(

@@ -36,6 +36,7 @@ def main() -> None:
     if found.empty:
         st.info("Nothing is saved yet. Filter the stays on the cohort page, and save what is left.")
         st.page_link(BROWSER, label="Filter the stays →")
+        footer(run)
         return
     names: dict[str, str] = dict(zip(found["cohort_id"], found["name"], strict=True))
     _list(found, run["run_id"] if run else None, defined)
