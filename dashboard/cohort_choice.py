@@ -44,8 +44,8 @@ def pick(
         try:
             offered[asked] = saved_cohorts.get(the_store(), asked).name
         except InputMistake:
-            place.error(f"The link names a cohort {literal(asked)} that is not here: choose one.")
-            place.button("Show the first of them", key=f"forget-{key}", on_click=_forget, args=(key,))
+            place.error(f"The link names a cohort {literal(asked)} that is not here.")
+            place.button("Go on without it", key=f"forget-{key}", on_click=_forget, args=(key,))
             st.stop()
 
     def move() -> None:

@@ -69,7 +69,9 @@ def choose(url: str, revision: str, run_id: str, defined: Definition) -> Populat
             **URL,
         )
         names = {EVERYBODY: "Everybody"} | saved_names()
-        cohort = pick(st, "Among", "among", names, EVERYBODY, width=200) if len(names) > 1 else EVERYBODY
+        cohort = EVERYBODY
+        if len(names) > 1 or "among" in st.query_params:
+            cohort = pick(st, "Among", "among", names, EVERYBODY, width=200)
     warn_of_result(names, cohort)
     frame = queries_analysis.analysed(url, revision, run_id, str(split or splits[0]))
     if without:

@@ -224,3 +224,11 @@ def test_metrics_that_are_not_of_the_stays_scored_by_now_say_so(
     assert [one.value for one in open_page("performance", home, monkeypatch).warning] == []
     assert read_results.scored(store, "nobody", "test") == (0, 0)
     store.close()
+
+
+def test_a_link_to_an_unknown_cohort_never_shows_everybody(all_test: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page("performance", all_test, monkeypatch, among="nosuch")
+    assert "nosuch that is not here" in app.error[0].value.replace("\\", "")
+    assert "AUROC" not in said(app)
+    app.button(key="forget-among").click().run()
+    assert len(app.error) == 0 and "AUROC" in said(app)
