@@ -265,6 +265,12 @@ def test_a_name_is_no_markdown_and_an_archived_cohort_is_compared_as_linked(
 def test_a_link_that_asks_for_what_is_not_here_says_so(server: str, page: Page, query: str, told: str) -> None:
     open_at(page, f"{server}/cohort?{query}")
     expect(page.get_by_text(f"is left out: {told}.")).to_be_visible()
+    for name, path in (("Overview", "/"), ("Cohort", "/cohort")):
+        page.get_by_role("link", name=name, exact=True).first.click()
+        page.wait_for_url(lambda address, path=path: urlsplit(address).path == path)
+        idle(page)
+        expect(page.get_by_text("is left out:")).to_have_count(0)
+    open_at(page, f"{server}/cohort?{query}")
     page.get_by_role("button", name="Women ×").click()
     page.wait_for_url(lambda address: "sex=" not in address)
     idle(page)

@@ -38,7 +38,8 @@ def main() -> None:
     if defined is None:
         no_cohort("Cohort")
         return
-    coming_back = come_back(arrived=forget_what_the_link_does_not_say((*KEYS, "sort", COHORT)))
+    arrived = forget_what_the_link_does_not_say((*KEYS, "sort", COHORT))
+    coming_back = come_back(arrived=arrived)
     st.title("Cohort")
     run_id = run["run_id"] if run else None
     browser = queries_cohort.browser(run_id)
@@ -54,7 +55,7 @@ def main() -> None:
     age = Scale(*ends, 1, whole=True) if ends else None
     paths = queries_cohort.paths(url, revision, run_id) if run_id is not None else []
     filters = replace(facets.draw(paths=paths, age=age), cohort=saved.cohort_id if saved else "")
-    _not_known(facets.not_known, filters)
+    _not_known(facets.not_known, filters, arrived=arrived)
     counted = queries_cohort.counted(queries_cohort.browse_stamp(run_id), filters)
     facets.draw_counts(filters, counted)
     if coming_back:
@@ -70,10 +71,10 @@ def main() -> None:
     footer(run)
 
 
-def _not_known(asked: list[str], filters: Filters) -> None:
+def _not_known(asked: list[str], filters: Filters, *, arrived: bool) -> None:
     """A warning stands on the page as long as it shows what a link led to that asks for more than this store has: the
     URL loses them at once, and more stays are shown than the link meant."""
-    if asked:
+    if asked or arrived:
         st.session_state[_NOT_KNOWN] = (asked, filters)
     told, shown = st.session_state.get(_NOT_KNOWN, ([], None))
     if told and shown == filters:
