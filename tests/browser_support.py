@@ -38,6 +38,15 @@ IDENTITIES = """() => {
   walk(document);
   return found;
 }"""
+# The texts of charts that lie partly outside their chart, where nobody can read them.
+CUT_TEXTS = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap((chart) => {
+  const box = chart.getBoundingClientRect();
+  return [...chart.querySelectorAll("svg.main-svg text")].filter((text) => {
+    const own = text.getBoundingClientRect();
+    return own.width && (own.left < box.left - 1 || own.right > box.right + 1
+      || own.top < box.top - 1 || own.bottom > box.bottom + 1);
+  }).map((text) => text.textContent);
+})"""
 expect.set_options(timeout=30_000)  # ms; what is waited for is what counts, not how fast the machine is today
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 # Playwright's sync API runs once per thread, so nested pages share one browser.

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from axe_support import violations
-from browser_support import ROOT, chromium_browser, chromium_page, find_chromium, idle, streamlit_server
+from browser_support import CUT_TEXTS, ROOT, chromium_browser, chromium_page, find_chromium, idle, streamlit_server
 from playwright.sync_api import Page, expect
 
 from cohort_db import read, read_results
@@ -26,15 +26,6 @@ PAGES = (
     *("/", "/cohort", "/cohorts", "/case", "/levels", "/performance", "/errors", "/methods", "/compare"),
     *("/live", "/model-card"),
 )
-# The texts of charts that lie partly outside their chart, where nobody can read them.
-CUT_TEXTS = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap((chart) => {
-  const box = chart.getBoundingClientRect();
-  return [...chart.querySelectorAll("svg.main-svg text")].filter((text) => {
-    const own = text.getBoundingClientRect();
-    return own.width && (own.left < box.left - 1 || own.right > box.right + 1
-      || own.top < box.top - 1 || own.bottom > box.bottom + 1);
-  }).map((text) => text.textContent);
-})"""
 CASES = ("", "&depth=Attention&overlay=saliency", "&depth=Raw+values")
 
 

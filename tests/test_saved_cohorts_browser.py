@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from browser_support import chromium_browser, chromium_page, find_chromium, idle, streamlit_server
+from browser_support import CUT_TEXTS, chromium_browser, chromium_page, find_chromium, idle, streamlit_server
 from pages_support import PagesStores, pages_stores
 from playwright.sync_api import Page, expect
 
@@ -249,6 +249,8 @@ def test_a_name_is_no_markdown_and_an_archived_cohort_is_compared_as_linked(
         open_at(phone, f"{server}/cohorts?a={strange}&b={other}&archived=true")
         expect(phone.get_by_text("**bold**").first).to_be_visible()
         assert phone.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+        phone.locator(".st-key-chart-love .js-plotly-plot").wait_for()
+        assert phone.evaluate(CUT_TEXTS) == []
     open_at(page, f"{server}/cohorts?a=nosuch&b={other}")
     expect(page.get_by_text("The link names a cohort nosuch that is not here")).to_be_visible()
     assert page.locator(".js-plotly-plot").count() == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import textwrap
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -35,7 +38,7 @@ def love(rows: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
     )
     figure.add_vrect(x0=-LIMIT, x1=LIMIT, fillcolor=BAND, line_width=0, layer="below")
     figure.add_vline(x=0, line={"color": CONTEXT, "width": 1}, layer="below")
-    figure = laid_out(figure, height=ROW_PX * len(shown) + 70, margin={"l": 8, "r": 16, "t": 8, "b": 52})
+    figure = laid_out(figure, height=ROW_PX * len(shown) + 86, margin={"l": 8, "r": 16, "t": 8, "b": 68})
     figure.update_yaxes(
         tickvals=list(shown.index),
         ticktext=shown["characteristic"],
@@ -43,6 +46,8 @@ def love(rows: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
         showgrid=False,
         automargin=True,
     )
-    title = f"Standardised difference: {names[0]} more to the right"
+    # A phone has room for two short lines, and a name may be long; Plotly reads tags.
+    first = html.escape(textwrap.shorten(names[0], 24, placeholder="…") if " " in names[0] else names[0][:24])
+    title = f"Standardised difference<br>(right: more in {first})"
     figure.update_xaxes(title={"text": title, "standoff": 8}, range=[-1.04 * limit, 1.04 * limit])
     return figure
