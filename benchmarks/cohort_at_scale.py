@@ -136,7 +136,8 @@ def note(socket: WebSocket, sizes: list[int]) -> None:
 
 
 def clicked(page: Page, text: str) -> float:
-    """Seconds from the click to the page at rest, less the quarter of a second that `idle` waits to be sure."""
+    """Seconds from the click until the script has ended and nothing on the page changes any more, less the quarter of a
+    second that `idle` waits to be sure."""
     button = page.get_by_role("radio", name=text, exact=True).or_(page.get_by_role("button", name=text, exact=True))
     button.first.scroll_into_view_if_needed()
     start = time.perf_counter()
