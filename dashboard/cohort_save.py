@@ -110,12 +110,12 @@ def save_button(
             _save(definition, name, author, note, stay_ids, key)
     saved = st.session_state.get(f"{_JUST_SAVED}-{key}")
     if saved and saved[2] == definition:
-        label, page = f"Open “{literal(saved[1])}” →", "dashboard/pages/cohort.py"
+        label = f"Open “{literal(saved[1])}” →"
         if on_page:
             # A link to the page that one is on would leave its filters as they are.
             st.button(label, key=f"{key}-opened", type="tertiary", on_click=_open, args=(saved[0],))
         else:
-            st.page_link(page, label=label, query_params=cohort_query(saved[0]), width="content")
+            st.page_link("dashboard/pages/cohort.py", label=label, query_params=cohort_query(saved[0]), width="content")
 
 
 def _open(cohort_id: str) -> None:

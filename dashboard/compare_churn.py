@@ -17,7 +17,7 @@ from dashboard.compare_words import gap, p_words, signed_3, stays
 from dashboard.plain_table import plain_table
 from dashboard.wording import Definition
 from lemof_core.evaluation.comparison import Paired
-from lemof_core.evaluation.verdict_changes import Changes, verdict_changes
+from lemof_core.evaluation.verdict_changes import Changes
 
 CASE = "case"  # the parameter of the URL, and the key of the field that holds it
 N_LISTED = 50
@@ -31,15 +31,13 @@ MOVES = {
 _GROUPS = {"long": "Long stays", "other": "Other stays", "all": "All stays"}
 
 
-def draw_churn(pair: Pair, found: list[Paired], defined: Definition) -> None:
+def draw_churn(pair: Pair, found: list[Paired], changes: list[Changes], defined: Definition) -> None:
     """The table of changed verdicts stands above the list of stays.
 
     Args:
-        found: of `comparison.compare`, for the intervals of the net gains.
+        found: of `comparison.compare`, for the intervals of the net gains; changes: of `verdict_changes`.
     """
-    long, others, everybody = changes = verdict_changes(
-        pair.column("label"), pair.column("alarm_a"), pair.column("alarm_b"), pair.column("subject_id")
-    )
+    long, others, everybody = changes
     moved = everybody.first + everybody.second
     alone = f"A alone is right in {everybody.right_first:,}, B alone in {everybody.right_second:,}"
     st.subheader(

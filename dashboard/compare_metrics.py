@@ -16,7 +16,7 @@ from dashboard.wording import estimate
 from lemof_core.evaluation.comparison import Paired, Scored, compare
 from lemof_core.evaluation.delong import AurocDifference, delong
 from lemof_core.evaluation.metrics import draws_while_waiting
-from lemof_core.evaluation.verdict_changes import verdict_changes
+from lemof_core.evaluation.verdict_changes import Changes, verdict_changes
 
 PLAIN: dict[str, Any] = {"width": "stretch", "theme": "streamlit", "config": {"displayModeBar": False}}
 OF_VERDICTS = {"long": "sensitivity", "other": "specificity", "all": "acc"}  # group of `verdict_changes` -> metric
@@ -24,12 +24,12 @@ SHARES = ("auroc", "auprc", "acc", "sensitivity", "specificity", "ppv", "npv")  
 
 
 @st.cache_data(max_entries=16, show_spinner="Drawing patients")
-def _reckoned(key: str, revision: str, _pair: Pair) -> tuple[list[Paired], AurocDifference | None]:
-    """Every metric, and DeLong's test; `key` and `revision` stand for the pair."""
+def _reckoned(key: str, revision: str, _pair: Pair) -> tuple[list[Paired], AurocDifference | None, list[Changes]]:
+    """Every metric, DeLong's test, and the verdicts that changed; `key` and `revision` stand for the pair."""
     y, subjects = _pair.column("label"), _pair.column("subject_id")
     first, second = (Scored(_pair.column(f"p_{side}"), _pair.column(f"alarm_{side}")) for side in "ab")
     found = compare(y, first, second, subjects, threshold=_pair.cuts.common)
-    return found, delong(y, first.p, second.p, subjects)
+    return found, delong(y, first.p, second.p, subjects), verdict_changes(y, first.alarm, second.alarm, subjects)
 
 
 def numbers(pair: Pair, revision: str) -> list[Paired]:
@@ -37,11 +37,16 @@ def numbers(pair: Pair, revision: str) -> list[Paired]:
     return _reckoned(pair.key, revision, pair)[0]
 
 
+def verdicts(pair: Pair, revision: str) -> list[Changes]:
+    """The verdicts that changed among long stays, others and all, with McNemar's p, reckoned once."""
+    return _reckoned(pair.key, revision, pair)[2]
+
+
 def draw_metrics(pair: Pair, revision: str) -> None:
     """The finding stands as a title, the metrics of both runs in a table beside the differences on one axis."""
-    found, test = _reckoned(pair.key, revision, pair)
+    found, test, _ = _reckoned(pair.key, revision, pair)
     st.subheader(headline(found, test))
-    exact = _exact(pair)
+    exact = {OF_VERDICTS[one.group]: one.p for one in verdicts(pair, revision)}
     left, right = st.columns([12, 9], gap="medium")
     with left:
         table = plain_table(metrics_table(found, exact), words=["Verdict"])
@@ -83,14 +88,6 @@ def _ahead(one: Paired) -> str:
     if one.alike:
         return "A and B are alike"
     return words.get(who_is_better(one.name, one.lo, one.hi), "No clear difference")
-
-
-def _exact(pair: Pair) -> dict[str, float | None]:
-    """McNemar's p of the metrics that are shares of stays judged rightly."""
-    changes = verdict_changes(
-        pair.column("label"), pair.column("alarm_a"), pair.column("alarm_b"), pair.column("subject_id")
-    )
-    return {OF_VERDICTS[one.group]: one.p for one in changes}
 
 
 def metrics_table(found: list[Paired], exact: Mapping[str, float | None]) -> pd.DataFrame:

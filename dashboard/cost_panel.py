@@ -49,7 +49,7 @@ def cost_table(
     n: dict[str, int],
     ratio: float,
     *,
-    in_ward: float = 1.0,
+    in_ward: float,
 ) -> pd.DataFrame:
     """One row per path: its stays, the threshold in use and its own ratio, the cheapest, the theoretical.
 

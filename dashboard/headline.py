@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard import queries_cohort, queries_results
 from dashboard.figures import Figure, figure_row
-from dashboard.provenance import worth_of_numbers
-from dashboard.stored_metrics import one_metric, outdated
+from dashboard.provenance import outdated_banner, worth_of_numbers
+from dashboard.stored_metrics import one_metric
 from dashboard.wording import definition_of, estimate, interval
 
 
@@ -35,7 +35,6 @@ def draw_headline(url: str, revision: str, run: dict[str, Any] | None) -> tuple[
         _metric("AUROC (ranking; 0.5 is chance)", found, own, "auroc"),
         _metric("Calibration slope (1 is ideal)", found, own, "cal_slope"),
     ]
-    old = outdated(found, *queries_results.scored(url, revision, run["run_id"], "test"), run_id=run["run_id"])
     share = queries_results.reachable(url, revision, run["run_id"], "test")
     if share is None:
         figures.append(_metric("Brier score (0 is best)", found, own, "brier"))
@@ -44,8 +43,7 @@ def draw_headline(url: str, revision: str, run: dict[str, Any] | None) -> tuple[
         beside = interval(share.lo, share.hi)
         figures.append(Figure("Share of the reachable AUROC", f"{share.value:.2f}", beside, below))
     st.html(figure_row(figures))
-    if old:
-        st.warning(old)
+    outdated_banner(found, *queries_results.scored(url, revision, run["run_id"], "test"), run_id=run["run_id"])
     return n, events
 
 

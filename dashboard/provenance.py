@@ -6,10 +6,12 @@ import html
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.data_worth import worth_of_numbers as worth_of_numbers
 from dashboard.split_use import in_sample
+from dashboard.stored_metrics import outdated
 from dashboard.wording import definition_of, recipe
 
 _STYLE = Path(__file__).resolve().parents[1] / "assets" / "results.css"
@@ -55,6 +57,15 @@ def in_sample_banner(run: dict[str, Any], split: str) -> None:
             '<div class="lemof-banner lemof-banner-strong" role="note" data-testid="in-sample-banner">In-sample: '
             f"{html.escape(taught)} These numbers are better than what to expect from new patients.</div>"
         )
+
+
+def outdated_banner(
+    found: pd.DataFrame, n: int, events: int, *, run_id: str, split: str = "test", deaths: str = "with"
+) -> None:
+    """A warning stands on the page where stored metrics are not of the stays scored by now: arguments of `outdated`."""
+    told = outdated(found, n, events, run_id=run_id, split=split, deaths=deaths)
+    if told:
+        st.warning(told)
 
 
 def footer(

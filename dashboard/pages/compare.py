@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import queries_cohort, queries_run_pairs
 from dashboard.compare_case import draw_case
 from dashboard.compare_churn import draw_churn
-from dashboard.compare_metrics import draw_metrics, numbers
+from dashboard.compare_metrics import draw_metrics, numbers, verdicts
 from dashboard.compare_pairs import choose_cuts, paired
 from dashboard.compare_runs import TITLE, Run, choose_runs, left_out_words, stop_where_alike_or_apart, worst_of
 from dashboard.compare_slices import draw_slices
@@ -66,7 +66,7 @@ def _compared(url: str, revision: str, first: Run, second: Run) -> None:
         )
         st.stop()
     draw_metrics(pair, revision)
-    draw_churn(pair, numbers(pair, revision), defined)
+    draw_churn(pair, numbers(pair, revision), verdicts(pair, revision), defined)
     draw_slices(pair, revision)
     draw_case(url, revision, pair)
     for run in (first, second):

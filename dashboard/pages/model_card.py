@@ -11,10 +11,9 @@ from dashboard import model_card_panels as panels
 from dashboard import model_card_take_along as take_along
 from dashboard import queries_cohort, queries_results
 from dashboard.model_card import card_of
-from dashboard.provenance import footer, no_cohort, style, worth_of_numbers
+from dashboard.provenance import footer, no_cohort, outdated_banner, style, worth_of_numbers
 from dashboard.queries_results import HELD_OUT
 from dashboard.session import banners, selected_run, stamp
-from dashboard.stored_metrics import outdated
 from dashboard.wording import definition_of
 
 
@@ -80,9 +79,7 @@ def _numbers(url: str, revision: str, run: dict[str, Any], worth: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         _section("Performance", worth)
-        old = outdated(found, *queries_results.scored(url, revision, run["run_id"], "test"), run_id=run["run_id"])
-        if old:
-            st.warning(old)
+        outdated_banner(found, *queries_results.scored(url, revision, run["run_id"], "test"), run_id=run["run_id"])
         panels.draw_performance(found, queries_results.metrics(url, revision, run["run_id"], HELD_OUT))
     with right:
         _section("Calibration")

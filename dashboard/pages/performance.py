@@ -22,11 +22,11 @@ from dashboard.provenance import (
     no_cohort,
     no_run,
     not_scored,
+    outdated_banner,
     style,
     worth_of_numbers,
 )
 from dashboard.session import banners, selected_run, stamp
-from dashboard.stored_metrics import outdated
 from dashboard.strata_panel import Counted, draw_strata
 from dashboard.threshold_controls import Asked, ask
 from dashboard.threshold_panel import draw_threshold
@@ -71,9 +71,7 @@ def main() -> None:
     key = queries_performance.key_of(people, url, revision, run_id)
     if people.cohort == EVERYBODY:
         found = queries_results.metrics(url, revision, run_id, people.split)
-        old = outdated(found, people.n, people.events, run_id=run_id, split=people.split, deaths=people.deaths)
-        if old:
-            st.warning(old)
+        outdated_banner(found, people.n, people.events, run_id=run_id, split=people.split, deaths=people.deaths)
     else:
         found = queries_performance.evaluated(key, people.frame, tuple(sorted(tuned.items())), run)
     counted = Counted(
